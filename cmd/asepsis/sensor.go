@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/asepsis/asepsis/respond/report"
+	"github.com/asepsis/asepsis/see/sensor/live"
+)
+
+func sensorCommand() *cobra.Command {
+	var o output
+	var iface, account string
+	var duration time.Duration
+	c := &cobra.Command{
+		Use:   "sensor --iface IF",
+		Short: "Watch a network interface, passively",
+		Long: "Captures from an interface, usually one connected to a mirror (SPAN) port, until\n" +
+			"interrupted or --duration has passed, and then reports as analyze does. With\n" +
+			"--format ocsf events appear as they happen.\n\n" +
+			"Needs the right to capture (CAP_NET_RAW); everything else is given up before the\n" +
+			"first packet is looked at. Nothing is ever sent.",
+		Example: "  asepsis sensor --iface eth1 --duration 1h\n  asepsis sensor --iface eth1 --format ocsf | your-siem-forwarder",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			j, err := o.prepare(c)
+			if err != nil {
+				return err
+			}
+			cfg := j.Live
+			if iface != "" {
+				cfg.Interface = iface
+			}
+			if cfg.Interface == "" {
+				return withHint(errors.New("sensor: no interface named"), "asepsis sensor --iface IF; `ip link` lists interfaces")
+			}
+			if o.workers > 0 {
+				cfg.Workers = o.workers
+			}
+			ctx := c.Context()
+			if duration > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, duration)
+				defer cancel()
+			}
+			h, err := live.Open(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = h.Close() }()
+			if err := live.DropPrivileges(account); err != nil {
+				return err
+			}
+			j.options.Sensor.Workers = cfg.Workers
+			j.options.Sensor.ReportOpen = true
+			j.options.Drops = func() uint64 { _, dropped, _ := h.Stats(); return dropped }
+			_, _ = fmt.Fprintf(c.ErrOrStderr(), "watching %s; interrupt to stop and report\n", cfg.Interface)
+			r, err := report.Analyze(ctx, []string{cfg.Interface}, h.Sources(), j.options)
+			if err != nil {
+				return err
+			}
+			return j.finish(c, r)
+		},
+	}
+	o.flags(c)
+	c.Flags().StringVar(&iface, "iface", "", "interface to capture from")
+	c.Flags().StringVar(&account, "user", live.DefaultUser, "account to become after the capture is open, when started as root")
+	c.Flags().DurationVar(&duration, "duration", 0, "stop after this long, for example 10m; 0 means until interrupted")
+	return c
+}

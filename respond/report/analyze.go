@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/core/finding"
+	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/see/inventory"
+	"github.com/asepsis/asepsis/see/sensor"
+	"github.com/asepsis/asepsis/see/sensor/protocols"
+	"github.com/asepsis/asepsis/wire/capture"
+)
+
+// Options say what to analyse and how.
+type Options struct {
+	Sensor    sensor.Config
+	Key       pseudonym.Key
+	Inventory *inventory.Inventory // what is known already; it is added to
+	Events    []sensor.Sink        // get every event besides, for example exporters
+	Log       *slog.Logger
+	Seed      uint64        // see sensor.Deps
+	Drops     func() uint64 // see sensor.Deps
+}
+
+// NothingReadableError says that no packet could be read from any input.
+type NothingReadableError struct{ Err error }
+
+func (e *NothingReadableError) Error() string {
+	if e.Err == nil {
+		return "the capture holds no packets"
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *NothingReadableError) Unwrap() error { return e.Err }
+
+// Hint says what a person can do.
+func (e *NothingReadableError) Hint() string {
+	return "the capture was empty or broken from the start; capture again, or copy it again if it was cut in transfer"
+}
+
+// tee gives each event to the inventory and to the other sinks, one at a time.
+type tee struct {
+	mu    sync.Mutex
+	inv   *inventory.Inventory
+	sinks []sensor.Sink
+	first int64
+	last  int64
+}
+
+// Emit implements sensor.Sink.
+func (t *tee) Emit(e *event.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inv.Observe(e)
+	for _, s := range t.sinks {
+		s.Emit(e)
+	}
+}
+
+// timed notes the times of the first and last frame of a source.
+type timed struct {
+	capture.Source
+	first, last int64
+}
+
+func (s *timed) Next(f *capture.Frame) error {
+	err := s.Source.Next(f)
+	if err == nil {
+		if s.first == 0 || f.Time < s.first {
+			s.first = f.Time
+		}
+		s.last = max(s.last, f.Time)
+	}
+	return err
+}
+
+// Analyze reads all sources to their end, or until ctx ends, and reports. A
+// source that becomes unreadable is reported as damage, not as an error; the
+// error is *NothingReadableError when no source gave a single packet.
+func Analyze(ctx context.Context, names []string, sources []capture.Source, o Options) (*Report, error) {
+	if o.Inventory == nil {
+		inv, err := inventory.New(inventory.Default())
+		if err != nil {
+			return nil, err
+		}
+		o.Inventory = inv
+	}
+	t := &tee{inv: o.Inventory, sinks: o.Events}
+	s, err := sensor.New(o.Sensor, sensor.Deps{Protocols: protocols.All(), Sink: t, Key: o.Key, Log: o.Log, Seed: o.Seed, Drops: o.Drops})
+	if err != nil {
+		return nil, err
+	}
+	clocks := make([]*timed, len(sources))
+	wrapped := make([]capture.Source, len(sources))
+	for i, src := range sources {
+		clocks[i] = &timed{Source: src}
+		wrapped[i] = clocks[i]
+	}
+	runErr := s.Run(ctx, wrapped...)
+	damage, other := damages(runErr)
+	if other != nil {
+		return nil, other
+	}
+	st := s.Stats()
+	if st.Packets == 0 && ctx.Err() == nil {
+		return nil, &NothingReadableError{Err: runErr}
+	}
+	r := &Report{
+		Capture:    Capture{Files: orEmpty(names), Packets: st.Packets, Bytes: st.Bytes, Undecoded: st.Undecoded, SnapCut: st.SnapCut, Truncated: len(damage), Damage: damage},
+		Devices:    devices(o.Inventory.Devices()),
+		Flows:      st.Flows,
+		Protocols:  st.Protocols,
+		BlindSpots: orEmpty(st.BlindSpots()),
+		Stats:      st,
+	}
+	for i, src := range sources {
+		if cs := src.Stats(); cs.Resyncs > 0 || cs.Damaged > 0 {
+			name := ""
+			if i < len(names) {
+				name = names[i]
+			}
+			r.Capture.Damage = append(r.Capture.Damage, Damage{File: name, Offset: cs.Offset,
+				Reason: fmt.Sprintf("read on after damage: %d times resynchronised, %d bytes and %d blocks passed over", cs.Resyncs, cs.Skipped, cs.Damaged)})
+		}
+	}
+	for _, c := range clocks {
+		if c.first != 0 && (r.Capture.First == nil || c.first < int64(*r.Capture.First)) {
+			r.Capture.First = ptr(Time(c.first))
+		}
+		if c.last != 0 && (r.Capture.Last == nil || c.last > int64(*r.Capture.Last)) {
+			r.Capture.Last = ptr(Time(c.last))
+		}
+	}
+	r.Conversations = conversations(o.Inventory.Conversations(), r.Devices)
+	r.Findings = findings(r.Devices)
+	return r, nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// damages sorts the errors of a run into damaged captures and the rest.
+func damages(err error) (damage []Damage, other error) {
+	if err == nil {
+		return nil, nil
+	}
+	errs := []error{err}
+	if j, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join at the top is taken apart
+		errs = j.Unwrap()
+	}
+	for _, e := range errs {
+		var c *capture.CorruptError
+		if errors.As(e, &c) {
+			damage = append(damage, Damage{File: c.Name, Offset: c.Offset, Reason: c.Reason})
+			continue
+		}
+		other = errors.Join(other, e)
+	}
+	return damage, other
+}
+
+// findings turns what the inventory could not reconcile into findings.
+func findings(devs []Device) []Finding {
+	out := []Finding{}
+	for _, d := range devs {
+		for _, c := range d.Conflicts {
+			f := Finding{
+				Rule: "inventory.conflict." + string(c.Attribute), Severity: finding.Low, Devices: []string{d.ID}, Count: 1,
+				Title: fmt.Sprintf("%s: %s", title(&d), c.Why), First: d.First, Last: d.Last, Attack: []string{}, Evidence: slices.Clone(c.Values),
+			}
+			switch c.Attribute {
+			case "ip", "mac", "ae_title":
+				f.Severity = finding.Medium
+			}
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Finding) int { return int(b.Severity) - int(a.Severity) })
+	return out
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package analyze
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxString is the longest string, in bytes, that an event or evidence carries
+// from the wire.
+const MaxString = 256
+
+// Clean makes a string from the wire fit for events: valid UTF-8, printable,
+// without leading or trailing space, at most MaxString bytes. Bytes that are
+// not UTF-8 are read as ISO 8859-1. Control characters become spaces.
+func Clean(b []byte) string { return CleanN(b, MaxString) }
+
+// CleanN is Clean with another bound.
+func CleanN(b []byte, limit int) string {
+	if len(b) > 4*limit {
+		b = b[:4*limit]
+	}
+	plain := true
+	for _, c := range b {
+		if c < 0x20 || c > 0x7e {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		s := strings.TrimSpace(string(b))
+		if len(s) > limit {
+			s = strings.TrimSpace(s[:limit])
+		}
+		return s
+	}
+	var sb strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n <= 1 {
+			r, n = rune(b[0]), 1
+		}
+		b = b[n:]
+		if !unicode.IsPrint(r) {
+			r = ' '
+		}
+		if sb.Len()+utf8.RuneLen(r) > limit {
+			break
+		}
+		sb.WriteRune(r)
+	}
+	return strings.TrimSpace(sb.String())
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package analyze
+
+import (
+	"strconv"
+
+	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/wire/packet"
+)
+
+// Conn is what an analyser knows of the conversation it analyses and how it
+// speaks to the sensor. It belongs to one flow and one goroutine.
+type Conn struct {
+	// Now is the capture time of the packet being presented, ns since the
+	// Unix epoch. There is no other clock.
+	Now int64
+	// Proto is the IP protocol number, 0 when not IP.
+	Proto uint8
+	// Ends are the two ends in the order of Dir: Ends[ToServer] sends in
+	// direction ToServer.
+	Ends [2]event.Endpoint
+	// Hops are the routers between sensor and each end, estimated from TTL.
+	Hops [2]uint8
+	// VLAN is the innermost VLAN ID.
+	VLAN uint16
+	// MidStream is set when the opening of the connection was not seen.
+	MidStream bool
+	// Encrypted is set by an analyser that found the flow to be encrypted.
+	Encrypted bool
+	// Packet is the packet being presented, where the sensor has it: always
+	// for Frame and Datagram analysers, nil for reassembled streams.
+	Packet *packet.Packet
+	// App is the protocol's name, as the flow's summary will show it. An
+	// analyser may refine it ("http" to "fhir").
+	App string
+	// Handed names the protocol that handed this connection over, with
+	// Handoff: "rdp", "postgresql", "http". "" when the flow began with this
+	// protocol.
+	Handed string
+
+	host     Host
+	flow     *event.Flow
+	makeFlow func() *event.Flow
+	flipped  bool
+}
+
+// NewConn makes a Conn. flow is called once, when the first event needs it;
+// nil gives a flow made of the Conn's own fields.
+func NewConn(h Host, flow func() *event.Flow) *Conn {
+	return &Conn{host: h, makeFlow: flow}
+}
+
+// Init makes c ready for use as NewConn does, without allocating.
+func (c *Conn) Init(h Host, flow func() *event.Flow) {
+	*c = Conn{host: h, makeFlow: flow}
+}
+
+// Flip records that the side taken for the client is the server: the
+// protocol's content says so (mid-stream captures). Dir keeps its meaning.
+// Events emitted from now on show the corrected roles.
+func (c *Conn) Flip() {
+	c.flipped = !c.flipped
+	c.flow = nil
+}
+
+// Flipped reports whether Flip was called an odd number of times.
+func (c *Conn) Flipped() bool { return c.flipped }
+
+// Flow returns the flow as events show it.
+func (c *Conn) Flow() *event.Flow {
+	if c.flow != nil {
+		return c.flow
+	}
+	if c.makeFlow != nil {
+		c.flow = c.makeFlow()
+	} else {
+		c.flow = &event.Flow{Proto: c.Proto, Src: c.Ends[0], Dst: c.Ends[1], SrcHops: c.Hops[0], DstHops: c.Hops[1], Guessed: c.MidStream}
+		if c.VLAN != 0 {
+			c.flow.VLANs = []uint16{c.VLAN}
+		}
+	}
+	if c.flipped {
+		f := *c.flow
+		f.Src, f.Dst = f.Dst, f.Src
+		f.SrcHops, f.DstHops = f.DstHops, f.SrcHops
+		c.flow = &f
+	}
+	return c.flow
+}
+
+// Emit emits an event of this conversation. Time (unless set), Flow (unless
+// set), Protocol (unless set) and Encrypted are filled in.
+func (c *Conn) Emit(e *event.Event) {
+	if e.Time == 0 {
+		e.Time = c.Now
+	}
+	if e.Flow == nil {
+		e.Flow = c.Flow()
+	}
+	if e.Protocol == "" {
+		e.Protocol = c.App
+	}
+	if c.Encrypted {
+		e.Encrypted = true
+	}
+	c.host.Emit(e)
+}
+
+// Subject returns the subject of evidence about one side of the flow.
+func (c *Conn) Subject(s Side) device.Subject {
+	i := 0
+	if (s == Server) != c.flipped {
+		i = 1
+	}
+	sub := device.Subject{IP: c.Ends[i].IP, VLAN: c.VLAN, Hops: c.Hops[i]}
+	if !c.Ends[i].MAC.IsGroup() {
+		sub.MAC = c.Ends[i].MAC
+	}
+	return sub
+}
+
+// Evidence reports what the flow tells about the device on one side. An empty
+// value is ignored.
+func (c *Conn) Evidence(s Side, attr device.Attribute, value, source string, conf device.Confidence) {
+	c.EvidenceFor(c.Subject(s), attr, value, source, conf)
+}
+
+// EvidenceFor reports evidence about a device that need not be an end of the
+// flow (a DHCP client behind a relay, an LLDP neighbour).
+func (c *Conn) EvidenceFor(sub device.Subject, attr device.Attribute, value, source string, conf device.Confidence) {
+	if value == "" {
+		return
+	}
+	c.host.Evidence(device.Evidence{Subject: sub, Attribute: attr, Value: value, Source: source, Confidence: conf, First: c.Now, Last: c.Now, Count: 1})
+}
+
+// Service reports that one side offers a service on the flow's port and the
+// other uses it: the usual pair of evidence once a protocol is certain.
+func (c *Conn) Service(protocol string) {
+	port := c.Flow().Dst.Port
+	transport := "tcp"
+	if c.Proto == packet.ProtoUDP {
+		transport = "udp"
+	}
+	c.Evidence(Server, device.AttrService, protocol+"/"+transport+":"+strconv.Itoa(int(port)), protocol, device.Claimed)
+	c.Evidence(Client, device.AttrUses, protocol, protocol, device.Claimed)
+}
+
+// Pseudonym replaces a patient's identifier, see core/pseudonym.
+func (c *Conn) Pseudonym(kind pseudonym.Kind, value string) string {
+	return c.host.Pseudonym(kind, value)
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sensor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/asepsis/asepsis/wire/capture"
+)
+
+// InputError says why a capture cannot be opened, with what to do about it.
+type InputError struct {
+	Name string
+	Why  string
+	hint string
+	Err  error
+}
+
+func (e *InputError) Error() string { return e.Name + ": " + e.Why }
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Hint says what a person can do.
+func (e *InputError) Hint() string { return e.hint }
+
+// File is an opened capture.
+type File struct {
+	capture.Source
+	Name string
+	Size int64 // bytes, 0 when it is not known (a pipe)
+	c    io.Closer
+}
+
+// Close closes the file.
+func (f *File) Close() error { return f.c.Close() }
+
+// OpenFile opens a capture file, or standard input for "-". Errors are
+// *InputError or *capture.FormatError.
+func OpenFile(name string) (*File, error) {
+	in := io.ReadCloser(io.NopCloser(os.Stdin))
+	var size int64
+	if name == "-" {
+		name = "standard input"
+	} else {
+		st, err := os.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, &InputError{Name: name, Why: "no such file", hint: "give the path of a pcap or pcapng file, or - for standard input", Err: err}
+		case err != nil:
+			return nil, &InputError{Name: name, Why: "cannot be read: " + cause(err), hint: "check the path and its permissions", Err: err}
+		case st.IsDir():
+			return nil, &InputError{Name: name, Why: "is a directory", hint: fmt.Sprintf("name the captures in it: %s/*.pcap*", name)}
+		}
+		if st.Mode().IsRegular() {
+			size = st.Size()
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, &InputError{Name: name, Why: "cannot be read: " + cause(err), hint: "check its permissions", Err: err}
+		}
+		in = f
+	}
+	src, err := capture.NewReader(in, capture.Options{Name: name})
+	if err != nil {
+		_ = in.Close()
+		return nil, err
+	}
+	return &File{Source: src, Name: name, Size: size, c: in}, nil
+}
+
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

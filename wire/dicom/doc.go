@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dicom reads the data structures of DICOM PS3.5 (2022a and later),
+// with the data dictionary of PS3.6 and the file meta information of PS3.10.
+// The upper layer protocol is in package ul, the message service in dimse.
+//
+// # Data sets
+//
+// Tokenizer turns the bytes of a data set into tokens, in any pieces in which
+// they arrive, and gives the same tokens for the same bytes however they were
+// cut. It knows implicit and explicit VR, both byte orders, sequences and items
+// of defined and undefined length (PS3.5 §7.5), encapsulated pixel data (§A.4),
+// private elements and UN of undefined length (§6.2.2 note 2). It keeps nothing
+// of a value: values pass through in pieces, and Skippable tells how many bytes
+// need not be presented at all. Extractor stands on it, inflates the deflated
+// transfer syntaxes and hands out the leading bytes of values that the caller
+// asks for.
+//
+// # Limits
+//
+// Input is hostile. No length that a peer declares is allocated. Nesting is held
+// on a fixed array (MaxDepth sequences), never on the call stack. Elements, items
+// and fragments are counted against Limits.Elements. A value may not be longer than
+// the item or sequence that holds it. Inflation is bounded in size and ratio.
+// Every error is an *Error with the offset and the section that was broken.
+//
+// # Not done
+//
+// Pixel data is not decoded. Values are not converted to numbers or dates. The
+// multi-byte character sets of PS3.3 §C.12.1.1.2 (ISO 2022 IR 87, 149, 58, 159,
+// GB18030, GBK) are decoded for ASCII only, see CharacterSet. Data element order and even
+// lengths (PS3.5 §7.1) are checked and reported, not enforced, because real
+// devices break them.
+package dicom

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tlsmeta
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Transport is the first letter of a JA4.
+type Transport byte
+
+// The transports that JA4 tells apart.
+const (
+	OverTCP  Transport = 't'
+	OverQUIC Transport = 'q'
+	OverDTLS Transport = 'd'
+)
+
+// JA4 returns the client's fingerprint, "t13d1516h2_8daaf6152771_e5627efa2ab1".
+// Clients that shuffle their extensions keep their JA4.
+func (h *ClientHello) JA4(t Transport) string {
+	ciphers, exts, sigs := h.ja4Lists()
+	a := h.ja4a(t, len(ciphers))
+	b, c := hash12(ciphers), "000000000000"
+	if exts != "" {
+		if sigs != "" {
+			exts += "_" + sigs
+		}
+		sum := sha256.Sum256([]byte(exts))
+		c = hex.EncodeToString(sum[:6])
+	}
+	return a + "_" + b + "_" + c
+}
+
+// JA4Raw returns what JA4 hashes, "JA4_r" in its authors' words.
+func (h *ClientHello) JA4Raw(t Transport) string {
+	ciphers, exts, sigs := h.ja4Lists()
+	s := h.ja4a(t, len(ciphers)) + "_" + strings.Join(ciphers, ",") + "_" + exts
+	if sigs != "" {
+		s += "_" + sigs
+	}
+	return s
+}
+
+func (h *ClientHello) ja4Lists() (ciphers []string, exts, sigs string) {
+	ciphers = hex4(h.Ciphers)
+	slices.Sort(ciphers)
+	kept := make([]uint16, 0, len(h.Extensions))
+	for _, x := range h.Extensions {
+		if x != ExtServerName && x != ExtALPN {
+			kept = append(kept, x)
+		}
+	}
+	e := hex4(kept)
+	slices.Sort(e)
+	return ciphers, strings.Join(e, ","), strings.Join(hex4(h.SigAlgs), ",")
+}
+
+func (h *ClientHello) ja4a(t Transport, ciphers int) string {
+	version := "00"
+	switch h.Offered()[0] {
+	case TLS13:
+		version = "13"
+	case TLS12:
+		version = "12"
+	case TLS11:
+		version = "11"
+	case TLS10:
+		version = "10"
+	case SSL30:
+		version = "s3"
+	case SSL20:
+		version = "s2"
+	case DTLS10:
+		version = "d1"
+	case DTLS12:
+		version = "d2"
+	case DTLS13:
+		version = "d3"
+	}
+	sni := byte('i')
+	if h.HasSNI {
+		sni = 'd'
+	}
+	exts := 0
+	for _, x := range h.Extensions {
+		if !IsGREASE(x) {
+			exts++
+		}
+	}
+	return fmt.Sprintf("%c%s%c%02d%02d%s", t, version, sni, min(ciphers, 99), min(exts, 99), h.ja4ALPN())
+}
+
+// ja4ALPN returns the first and last character of the first ALPN value, or of
+// its hexadecimal form when either is not alphanumeric.
+func (h *ClientHello) ja4ALPN() string {
+	if len(h.ALPN) == 0 || h.ALPN[0] == "" {
+		return "00"
+	}
+	p := h.ALPN[0]
+	first, last := p[0], p[len(p)-1]
+	if !alnum(first) || !alnum(last) {
+		const digits = "0123456789abcdef"
+		first, last = digits[first>>4], digits[last&15]
+	}
+	return string([]byte{first, last})
+}
+
+func alnum(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
+}
+
+// hex4 writes numbers as four lower-case hexadecimal digits, GREASE left out.
+func hex4(list []uint16) []string {
+	out := make([]string, 0, len(list))
+	for _, v := range list {
+		if !IsGREASE(v) {
+			out = append(out, fmt.Sprintf("%04x", v))
+		}
+	}
+	return out
+}
+
+func hash12(list []string) string {
+	if len(list) == 0 {
+		return "000000000000"
+	}
+	sum := sha256.Sum256([]byte(strings.Join(list, ",")))
+	return hex.EncodeToString(sum[:6])
+}
