@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,7 @@ type output struct {
 	workers     int
 	disabled    []string
 	quiet       bool
+	flush       time.Duration // of exported events, 0 when nobody waits for them
 }
 
 var formats = []string{"table", "json", "ocsf", "zeek"}
@@ -113,7 +115,7 @@ func (o *output) prepare(c *cobra.Command) (*job, error) {
 			}
 			w = f
 		}
-		if j.sink, err = export.NewOCSF(w, o.ocsfVersion, producer); err != nil {
+		if j.sink, err = export.NewOCSF(w, o.ocsfVersion, producer, o.flush); err != nil {
 			return nil, withHint(err, "--ocsf-version takes "+strings.Join(export.OCSFVersions(), ", "))
 		}
 	case "zeek":

@@ -4,7 +4,11 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,17 +19,83 @@ import (
 	"github.com/asepsis/asepsis/see/sensor/live"
 )
 
-// settings is the configuration file. The rooms' own Config types document
-// each field; `asepsis config show-defaults` prints all of them.
+// settings is the configuration file. Each room documents its own part;
+// `asepsis config show-defaults` prints all of it.
 type settings struct {
-	Site struct {
-		KeyFile string `yaml:"key_file"`
-	} `yaml:"site"`
-	Sensor    sensor.Config    `yaml:"sensor"`
-	Live      live.Config      `yaml:"live"`
-	Inventory inventory.Config `yaml:"inventory"`
+	Site      site             `yaml:"site" doc:"The site, usually a hospital."`
+	Sensor    sensor.Config    `yaml:"sensor" doc:"How traffic is followed and analysed."`
+	Live      live.Config      `yaml:"live" doc:"Capture from a network interface."`
+	Inventory inventory.Config `yaml:"inventory" doc:"How devices are recognised."`
+}
+
+type site struct {
+	KeyFile string `yaml:"key_file" doc:"File with the site's 32-byte key (64 hexadecimal digits, mode 0600) under which patient identifiers are replaced by pseudonyms. Empty: each run uses a new key, and pseudonyms of different runs cannot be joined."`
 }
 
 func defaults() settings {
 	return settings{Sensor: sensor.Default(), Live: live.Default(), Inventory: inventory.Default()}
+}
+
+func loadSettings(file string) (settings, error) {
+	if file == "" {
+		return defaults(), nil
+	}
+	return config.Load(file, defaults())
+}
+
+// siteKey reads the key for pseudonyms, or draws one for this run.
+func siteKey(file string) (pseudonym.Key, error) {
+	if file == "" {
+		b := make([]byte, pseudonym.KeySize)
+		_, _ = rand.Read(b) // never fails, see crypto/rand
+		return pseudonym.New(b)
+	}
+	const make32 = "make one with: (umask 077; openssl rand -hex 32 > FILE)"
+	st, err := os.Stat(file)
+	if err != nil {
+		return pseudonym.Key{}, withHint(fmt.Errorf("site key: %w", err), make32)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return pseudonym.Key{}, withHint(fmt.Errorf("site key %s: others may read it (mode %04o)", file, st.Mode().Perm()&fs.ModePerm), "chmod 600 "+file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return pseudonym.Key{}, fmt.Errorf("site key: %w", err)
+	}
+	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(b) != pseudonym.KeySize {
+		return pseudonym.Key{}, withHint(fmt.Errorf("site key %s: want 64 hexadecimal digits", file), make32)
+	}
+	return pseudonym.New(b)
+}
+
+func configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Check and document the configuration", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(&cobra.Command{
+		Use:   "check FILE",
+		Short: "Say whether a configuration file is right, or what is wrong and where",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := loadSettings(args[0])
+			if err != nil {
+				return err
+			}
+			if s.Site.KeyFile != "" {
+				if _, err := siteKey(s.Site.KeyFile); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: ok\n", args[0])
+			return err
+		},
+	}, &cobra.Command{
+		Use:   "show-defaults",
+		Short: "Print every setting with its default and what it is for, as a file that can be loaded",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return config.ShowDefaults(c.OutOrStdout(), defaults())
+		},
+	})
+	return c
 }

@@ -29,6 +29,7 @@ func sensorCommand() *cobra.Command {
 		Example: "  asepsis sensor --iface eth1 --duration 1h\n  asepsis sensor --iface eth1 --format ocsf | your-siem-forwarder",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			o.flush = 100 * time.Millisecond
 			j, err := o.prepare(c)
 			if err != nil {
 				return err

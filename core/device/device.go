@@ -31,6 +31,7 @@ type Interface struct {
 // Fact is the value chosen for one attribute and why.
 type Fact struct {
 	Value      string     `json:"value"`
+	Stated     string     `json:"stated,omitempty"` // as the strongest source wrote it, where Value is normalised: "Hospira" for "ICU Medical"
 	Confidence Confidence `json:"confidence"`
 	Sources    []string   `json:"sources"` // evidence sources that agree, strongest first
 	ByPerson   bool       `json:"by_person,omitempty"`
@@ -44,10 +45,25 @@ type Conflict struct {
 	Why       string    `json:"why"`
 }
 
+// Join says why two attachments, or an attachment and an identifier, were
+// taken for one device.
+type Join struct {
+	Why        string     `json:"why"`
+	Confidence Confidence `json:"confidence"`
+}
+
+// Note is a person's remark.
+type Note struct {
+	Text string `json:"text"`
+	Who  string `json:"who"`
+	At   int64  `json:"at"` // ns since the Unix epoch, UTC
+}
+
 // Device is one physical thing on the network. The ID is stable over restarts
 // and address changes; see the inventory for how it is chosen.
 type Device struct {
 	ID          string             `json:"id"`
+	Aliases     []string           `json:"aliases,omitempty"` // IDs under which parts of it were known before
 	Class       Class              `json:"class"`
 	ClassWhy    string             `json:"class_why,omitempty"` // one sentence
 	Vendor      string             `json:"vendor,omitempty"`
@@ -61,6 +77,7 @@ type Device struct {
 	AETitles    []string           `json:"ae_titles,omitempty"`
 	Services    []string           `json:"services,omitempty"` // offered, "<protocol>/<transport>:<port>"
 	Uses        []string           `json:"uses,omitempty"`
+	Via         string             `json:"via,omitempty"` // ID of the device whose messages name this one, when it is behind it
 	Theatre     string             `json:"theatre,omitempty"`
 	Zone        string             `json:"zone,omitempty"`
 	Criticality Criticality        `json:"criticality,omitempty"`
@@ -68,6 +85,8 @@ type Device struct {
 	Confidence  Confidence         `json:"confidence"`               // in Class
 	Facts       map[Attribute]Fact `json:"facts,omitempty"`
 	Conflicts   []Conflict         `json:"conflicts,omitempty"`
+	Joined      []Join             `json:"joined,omitempty"` // why its parts are one device
+	Notes       []Note             `json:"notes,omitempty"`
 	Evidence    []Evidence         `json:"evidence,omitempty"`
 	First       int64              `json:"first"` // ns since the Unix epoch, UTC
 	Last        int64              `json:"last"`

@@ -117,7 +117,7 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 	}
 	r := &Report{
 		Capture:    Capture{Files: orEmpty(names), Packets: st.Packets, Bytes: st.Bytes, Undecoded: st.Undecoded, SnapCut: st.SnapCut, Truncated: len(damage), Damage: damage},
-		Devices:    devices(o.Inventory.Devices()),
+		Devices:    Devices(o.Inventory),
 		Flows:      st.Flows,
 		Protocols:  st.Protocols,
 		BlindSpots: orEmpty(st.BlindSpots()),

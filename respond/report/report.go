@@ -74,7 +74,6 @@ type Device struct {
 	Conflicts   []device.Conflict  `json:"conflicts,omitempty"`
 	First       Time               `json:"first"`
 	Last        Time               `json:"last"`
-	full        device.Device
 }
 
 // Evidence is why something is believed of a device.
@@ -90,18 +89,19 @@ type Evidence struct {
 
 // Conversation says who talked to whom.
 type Conversation struct {
-	Client   string `json:"client"` // device IDs, or addresses of what is no device (a multicast group)
-	Server   string `json:"server"`
-	Protocol string `json:"protocol"` // "" when it was not recognised
-	Port     uint16 `json:"port"`
-	Proto    string `json:"transport"`
-	Flows    uint64 `json:"flows"`
-	Out      uint64 `json:"bytes_to_server"`
-	In       uint64 `json:"bytes_to_client"`
-	First    Time   `json:"first"`
-	Last     Time   `json:"last"`
-	client   string // as people call them
-	server   string
+	Client    string `json:"client"` // device IDs, or addresses of what is no device (a multicast group)
+	Server    string `json:"server"`
+	Protocol  string `json:"protocol"` // "" when it was not recognised
+	Port      uint16 `json:"port"`
+	Transport string `json:"transport"` // "tcp", "udp", or the IP protocol's number
+	Flows     uint64 `json:"flows"`
+	Failed    uint64 `json:"flows_failed"` // of these, not answered or refused
+	Out       uint64 `json:"bytes_to_server"`
+	In        uint64 `json:"bytes_to_client"`
+	First     Time   `json:"first"`
+	Last      Time   `json:"last"`
+	client    string // as people call them
+	server    string
 }
 
 // Finding is a finding with times as people write them.
@@ -160,30 +160,36 @@ func orEmpty[T any](in []T) []T {
 	return in
 }
 
-// devices converts the inventory's records.
-func devices(in []device.Device) []Device {
-	out := make([]Device, 0, len(in))
-	for _, d := range in {
-		r := Device{
-			ID: d.ID, Class: d.Class, Vendor: d.Vendor, Model: d.Model, Name: d.Name, Firmware: d.Firmware,
-			MACs: []string{}, IPs: []string{}, AETitles: orEmpty(d.AETitles), Zone: d.Zone, Confidence: d.Confidence,
-			Evidence: make([]Evidence, 0, len(d.Evidence)), ClassWhy: d.ClassWhy, Serial: d.Serial, OS: d.OS, UDI: d.UDI,
-			Services: d.Services, Uses: d.Uses, Theatre: d.Theatre, Criticality: d.Criticality, Randomised: d.Randomised,
-			Conflicts: d.Conflicts, First: Time(d.First), Last: Time(d.Last), full: d,
-		}
-		for _, i := range d.Interfaces {
-			if !i.MAC.IsZero() {
-				r.MACs = append(r.MACs, i.MAC.String())
-			}
-			r.IPs = append(r.IPs, strs(i.IPs)...)
-			r.VLANs = append(r.VLANs, i.VLANs...)
-		}
-		for _, e := range d.Evidence {
-			r.Evidence = append(r.Evidence, Evidence{e.Attribute, e.Value, e.Source, e.Confidence, Time(e.First), Time(e.Last), e.Count})
-		}
-		out = append(out, r)
+// Devices returns the inventory's devices as reports show them.
+func Devices(inv *inventory.Inventory) []Device {
+	in := inv.Devices()
+	out := make([]Device, len(in))
+	for i, d := range in {
+		out[i] = OfDevice(d)
 	}
 	return out
+}
+
+// OfDevice returns one device as reports show it.
+func OfDevice(d device.Device) Device {
+	r := Device{
+		ID: d.ID, Class: d.Class, Vendor: d.Vendor, Model: d.Model, Name: d.Name, Firmware: d.Firmware,
+		MACs: []string{}, IPs: []string{}, AETitles: orEmpty(d.AETitles), Zone: d.Zone, Confidence: d.Confidence,
+		Evidence: make([]Evidence, 0, len(d.Evidence)), ClassWhy: d.ClassWhy, Serial: d.Serial, OS: d.OS, UDI: d.UDI,
+		Services: d.Services, Uses: d.Uses, Theatre: d.Theatre, Criticality: d.Criticality, Randomised: d.Randomised,
+		Conflicts: d.Conflicts, First: Time(d.First), Last: Time(d.Last),
+	}
+	for _, i := range d.Interfaces {
+		if !i.MAC.IsZero() {
+			r.MACs = append(r.MACs, i.MAC.String())
+		}
+		r.IPs = append(r.IPs, strs(i.IPs)...)
+		r.VLANs = append(r.VLANs, i.VLANs...)
+	}
+	for _, e := range d.Evidence {
+		r.Evidence = append(r.Evidence, Evidence{e.Attribute, e.Value, e.Source, e.Confidence, Time(e.First), Time(e.Last), e.Count})
+	}
+	return r
 }
 
 // title is how people call a device in one or two words.
@@ -217,11 +223,18 @@ func conversations(in []inventory.Conversation, devs []Device) []Conversation {
 	}
 	out := make([]Conversation, 0, len(in))
 	for _, c := range in {
-		out = append(out, Conversation{
-			Client: c.Client, Server: c.Server, Protocol: c.Protocol, Port: c.Port, Proto: c.Transport,
-			Flows: c.Flows, Out: c.BytesOut, In: c.BytesIn, First: Time(c.First), Last: Time(c.Last),
-			client: name(c.Client), server: name(c.Server),
-		})
+		r := Conversation{
+			Client: c.From, Server: c.To, Protocol: c.Protocol, Port: c.Port, Transport: c.Transport,
+			Flows: c.Flows, Failed: c.Failed, Out: c.BytesOut, In: c.BytesIn, First: Time(c.First), Last: Time(c.Last),
+		}
+		if r.Client == "" {
+			r.Client = c.FromAddress.String()
+		}
+		if r.Server == "" {
+			r.Server = c.ToAddress.String()
+		}
+		r.client, r.server = name(r.Client), name(r.Server)
+		out = append(out, r)
 	}
 	return out
 }

@@ -26,7 +26,7 @@ const (
 func (r *Report) WriteTable(out io.Writer) error {
 	w := &table{Writer: bufio.NewWriter(out)}
 	r.head(w)
-	r.deviceTable(w)
+	deviceTable(w, r.Devices)
 	r.conversationTable(w)
 	r.protocolList(w)
 	r.findingList(w)
@@ -85,13 +85,57 @@ func (r *Report) head(w *table) {
 	}
 }
 
-func (r *Report) deviceTable(w *table) {
-	w.title(fmt.Sprintf("DEVICES (%d)", len(r.Devices)))
-	if len(r.Devices) == 0 {
+// WriteDevices writes the devices of an inventory as a table.
+func WriteDevices(out io.Writer, devs []Device) error {
+	w := &table{Writer: bufio.NewWriter(out)}
+	deviceTable(w, devs)
+	return w.Flush()
+}
+
+// WriteDevice writes one device with all that is known and why.
+func WriteDevice(out io.Writer, d Device) error {
+	w := &table{Writer: bufio.NewWriter(out)}
+	w.line(title(&d))
+	row := func(name, value string) {
+		if value != "" {
+			w.wrap("  "+cell(name, 13), "               ", value)
+		}
+	}
+	row("id", d.ID)
+	row("class", fmt.Sprintf("%s (%d %%): %s", d.Class, d.Confidence, d.ClassWhy))
+	row("vendor", d.Vendor)
+	row("model", d.Model)
+	row("serial", d.Serial)
+	row("firmware", d.Firmware)
+	row("os", d.OS)
+	row("udi", d.UDI)
+	row("macs", strings.Join(d.MACs, ", "))
+	row("addresses", strings.Join(d.IPs, ", "))
+	row("ae titles", strings.Join(d.AETitles, ", "))
+	row("services", strings.Join(d.Services, ", "))
+	row("uses", strings.Join(d.Uses, ", "))
+	row("theatre", d.Theatre)
+	row("zone", d.Zone)
+	row("criticality", string(d.Criticality))
+	row("first seen", d.First.String())
+	row("last seen", d.Last.String())
+	for _, c := range d.Conflicts {
+		row("conflict", fmt.Sprintf("%s: %s (%s)", c.Attribute, c.Why, strings.Join(c.Values, ", ")))
+	}
+	w.title("EVIDENCE")
+	for _, e := range d.Evidence {
+		w.line("  " + cell(string(e.Attribute), 13) + cell(e.Value, 30) + " " + cell(e.Source, 26) + " " + fmt.Sprintf("%3d %%", e.Confidence))
+	}
+	return w.Flush()
+}
+
+func deviceTable(w *table, devices []Device) {
+	w.title(fmt.Sprintf("DEVICES (%d)", len(devices)))
+	if len(devices) == 0 {
 		w.line("  none was seen")
 		return
 	}
-	devs := slices.Clone(r.Devices)
+	devs := slices.Clone(devices)
 	order := map[device.Class]int{}
 	for i, c := range device.Classes() {
 		order[c] = i
@@ -149,7 +193,7 @@ func (r *Report) conversationTable(w *table) {
 		}
 		p := c.Protocol
 		if p == "" {
-			p = fmt.Sprintf("? %s", c.Proto)
+			p = "? " + c.Transport
 		}
 		if c.Port != 0 {
 			p += fmt.Sprintf(" %d", c.Port)

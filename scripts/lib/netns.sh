@@ -20,7 +20,7 @@
 #                                   wire=ARGS  a bad cable: arguments to scripts/record/badwire.py between host and switch
 #   bridge B                      makes a second switch, which the SPAN port does not see
 #   port NAME DEV MAC ADDR/LEN B  gives a machine a second interface, on switch B; with two it may route: router NAME
-#   on NAME CMD...                runs CMD on that machine, waits, returns its status
+#   on NAME CMD...                runs CMD on that machine, waits for at most a minute, returns its status
 #   start NAME CMD...             runs CMD in the background until the end; output in $NET_DIR/log/NAME-N.log
 #   stop NAME                     ends everything that was started on NAME
 #   wait_port NAME PORT [tcp|udp] waits until something listens there; fails after 20 s
@@ -204,7 +204,10 @@ net_env() {
 		nsenter -t "$(cat "$NET_DIR/$1.pid")" -m -u -n -p --wdns="$PWD" -- "${@:2}"
 }
 
-on() { [ -f "$NET_DIR/$1.pid" ] || net_die "no machine $1"; net_env "$@"; }
+on() {
+	[ -f "$NET_DIR/$1.pid" ] || net_die "no machine $1"
+	net_env "$1" timeout -k 2 60 "${@:2}"
+}
 
 start() {
 	local name=$1

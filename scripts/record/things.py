@@ -19,6 +19,7 @@
   things.py rdp PORT | rdp-client HOST PORT USER    RDP's X.224 negotiation, up to the choice of TLS
   things.py stun HOST PORT | stun-server PORT       STUN binding (RFC 8489)
   things.py vnc PORT | vnc-client HOST PORT         RFB 3.8 greeting with VNC authentication
+  things.py ipp PORT MODEL | ipp-client HOST PORT   Internet Printing Protocol: Get-Printer-Attributes
   things.py quote PORT TEXT                   a server that sends a greeting (database, mail) and waits
 """
 import os
@@ -330,6 +331,37 @@ def vnc_client(host, port):
     exactly(conn, 16)
     conn.sendall(os.urandom(16))
     conn.recv(1024)
+    conn.close()
+
+
+# --- IPP (RFC 8010) ---
+def ipp_attribute(tag, name, value):
+    return bytes([tag]) + struct.pack("!H", len(name)) + name.encode() + struct.pack("!H", len(value)) + value.encode()
+
+
+IPP_HEAD = b"\x01" + ipp_attribute(0x47, "attributes-charset", "utf-8") + ipp_attribute(0x48, "attributes-natural-language", "en")
+
+
+def ipp(port, model):
+    def serve(conn):
+        data = b""
+        while not data.endswith(b"\x03"):
+            got = conn.recv(4096)
+            if not got:
+                return
+            data += got
+        body = b"\x02\x00\x00\x00\x00\x00\x00\x01" + IPP_HEAD + b"\x04" + ipp_attribute(0x41, "printer-make-and-model", model)
+        body += ipp_attribute(0x42, "printer-name", "OR 3 printer") + ipp_attribute(0x41, "printer-location", "OR 3 control room") + b"\x03"
+        conn.sendall(f"HTTP/1.1 200 OK\r\nServer: {model} IPP\r\nContent-Type: application/ipp\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    tcp_server(int(port), serve)
+
+
+def ipp_client(host, port):
+    conn = socket.create_connection((host, int(port)))
+    body = b"\x02\x00\x00\x0b\x00\x00\x00\x01" + IPP_HEAD + ipp_attribute(0x45, "printer-uri", f"ipp://{host}:{port}/ipp/print") + b"\x03"
+    conn.sendall(f"POST /ipp/print HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: LindenhofSpooler/1.0\r\nContent-Type: application/ipp\r\n"
+                 f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    conn.recv(4096)
     conn.close()
 
 

@@ -27,7 +27,7 @@ type element struct {
 	sender int  // the element that named it, -1
 	many   bool // its messages name several devices, which are not itself
 	router string
-	split  int // a person set it apart: elements of different splits never join by evidence
+	split  int   // a person set it apart: elements of different splits never join by evidence
 	parent int   // union-find
 	set    []int // of a representative: the others of its set
 	joined []join

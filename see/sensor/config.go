@@ -7,36 +7,24 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/wire/packet"
 )
 
 // Config is what can be set about the sensor.
 type Config struct {
-	// Workers is how many goroutines analyse flows; each flow belongs to one.
-	// 0 means one less than the processors, at least one.
-	Workers int `yaml:"workers"`
-	// MaxFlows bounds the flows followed at once, all workers together. When
-	// it is reached the least recently active flow is ended early and counted.
-	MaxFlows int `yaml:"max_flows"`
-	// MaxStreamBytes bounds the bytes that wait behind holes of TCP streams,
-	// all workers together.
-	MaxStreamBytes int64 `yaml:"max_stream_bytes"`
-	// Idle times after which a flow is over, in capture time.
-	TCPIdle    time.Duration `yaml:"tcp_idle"`
-	TCPOpening time.Duration `yaml:"tcp_opening"` // no answer to SYN
-	TCPClosed  time.Duration `yaml:"tcp_closed"`  // after FIN or RST
-	UDPIdle    time.Duration `yaml:"udp_idle"`
-	OtherIdle  time.Duration `yaml:"other_idle"`
-	// ReportInterval is how often a flow that goes on is reported (Traffic).
-	// 0 reports only at the end.
-	ReportInterval time.Duration `yaml:"report_interval"`
-	// ReportOpen emits an event when a connection opens, for live use.
-	ReportOpen bool `yaml:"report_open"`
-	// EvidenceInterval is how long equal evidence is folded before it is
-	// reported again with its count.
-	EvidenceInterval time.Duration `yaml:"evidence_interval"`
-	// Disabled names analysers that are not to run.
-	Disabled []string `yaml:"disabled"`
+	Workers          int             `yaml:"workers" doc:"Goroutines that analyse flows; each flow belongs to one. 0 means one less than the processors."`
+	MaxFlows         int             `yaml:"max_flows" doc:"The most flows followed at once, about 320 bytes each. Beyond it the flow that matters least is ended early, which is counted and shown."`
+	MaxStreamBytes   config.ByteSize `yaml:"max_stream_bytes" doc:"The most bytes that wait behind holes of TCP streams, all workers together."`
+	TCPIdle          time.Duration   `yaml:"tcp_idle" doc:"Silence after which an open TCP connection is over, in capture time, like all idle times."`
+	TCPOpening       time.Duration   `yaml:"tcp_opening" doc:"Silence after which a TCP connection that was never answered is over."`
+	TCPClosed        time.Duration   `yaml:"tcp_closed" doc:"How long a closed TCP connection is remembered, for late packets."`
+	UDPIdle          time.Duration   `yaml:"udp_idle" doc:"Silence after which a UDP flow is over."`
+	OtherIdle        time.Duration   `yaml:"other_idle" doc:"Silence after which a flow of another protocol (ICMP, ESP ...) is over."`
+	ReportInterval   time.Duration   `yaml:"report_interval" doc:"How often a flow that goes on is reported. 0s reports only its end."`
+	ReportOpen       bool            `yaml:"report_open" doc:"Report a TCP connection when it opens, too. The live sensor always does."`
+	EvidenceInterval time.Duration   `yaml:"evidence_interval" doc:"How long equal device evidence is folded before it is reported again, with its count."`
+	Disabled         []string        `yaml:"disabled" doc:"Names of analysers that are not to run."`
 }
 
 // Default returns the defaults for analysing captures.
@@ -44,7 +32,7 @@ func Default() Config {
 	return Config{
 		Workers:          0,
 		MaxFlows:         400_000,
-		MaxStreamBytes:   64 << 20,
+		MaxStreamBytes:   64 * config.MiB,
 		TCPIdle:          time.Hour,
 		TCPOpening:       30 * time.Second,
 		TCPClosed:        5 * time.Second,
@@ -59,22 +47,22 @@ func Default() Config {
 func (c Config) Validate() error {
 	switch {
 	case c.Workers < 0 || c.Workers > 256:
-		return fmt.Errorf("workers: %d is not between 0 and 256", c.Workers)
+		return config.Invalid("workers", "write 0 to use all processors but one", "%d is not between 0 and 256", c.Workers)
 	case c.MaxFlows < 16 || c.MaxFlows > 1<<28:
-		return fmt.Errorf("max_flows: %d is not between 16 and %d", c.MaxFlows, 1<<28)
-	case c.MaxStreamBytes < 1<<16:
-		return fmt.Errorf("max_stream_bytes: %d is less than 64 KiB", c.MaxStreamBytes)
+		return config.Invalid("max_flows", "", "%d is not between 16 and %d", c.MaxFlows, 1<<28)
+	case c.MaxStreamBytes < 64*config.KiB:
+		return config.Invalid("max_stream_bytes", "", "%v is less than 64KiB", c.MaxStreamBytes)
 	}
 	for _, d := range []struct {
 		name string
 		v    time.Duration
 	}{{"tcp_idle", c.TCPIdle}, {"tcp_opening", c.TCPOpening}, {"tcp_closed", c.TCPClosed}, {"udp_idle", c.UDPIdle}, {"other_idle", c.OtherIdle}, {"evidence_interval", c.EvidenceInterval}} {
 		if d.v < time.Second {
-			return fmt.Errorf("%s: %v is less than 1s", d.name, d.v)
+			return config.Invalid(d.name, "", "%v is less than 1s", d.v)
 		}
 	}
 	if c.ReportInterval != 0 && c.ReportInterval < time.Second {
-		return fmt.Errorf("report_interval: %v is neither 0 nor at least 1s", c.ReportInterval)
+		return config.Invalid("report_interval", "write 0s to report only the end of flows", "%v is neither 0s nor at least 1s", c.ReportInterval)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func newWorker(s *Sensor, n int) *worker {
 		s: s, n: n,
 		table:    newTable(s.secret),
 		frags:    packet.NewReassembler(),
-		budget:   stream.Budget{Max: s.cfg.MaxStreamBytes / int64(per)},
+		budget:   stream.Budget{Max: int64(s.cfg.MaxStreamBytes) / int64(per)},
 		idle:     s.cfg.idle(),
 		maxFlows: max(16, s.cfg.MaxFlows/per),
 		appIndex: map[string]uint16{},

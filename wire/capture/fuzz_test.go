@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"io"
+	"path/filepath"
 	"testing"
 	"testing/iotest"
 
@@ -115,6 +116,11 @@ func FuzzReader(f *testing.F) {
 	zs.Write(ngFile)
 	zs.Close()
 	f.Add(packed.Bytes())
+	shared, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "captures", "*", "*.pcap*"))
+	for _, path := range shared { // more seeds where they are at hand
+		b := readFile(f, path)
+		f.Add(b[:min(len(b), 4096)])
+	}
 	f.Add([]byte("plain text\n"))
 	f.Add([]byte{})
 

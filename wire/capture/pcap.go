@@ -99,6 +99,7 @@ func (s *pcapSource) readHeader() error {
 		info.FCSLen = int(network>>28) * 2
 	}
 	s.ifaces = append(s.ifaces, info)
+	s.format = "pcap"
 	s.hlen = 0
 	s.lastSec = 0
 	s.w.start += pcapHeaderLen

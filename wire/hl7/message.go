@@ -357,3 +357,11 @@ func (f Field) Subs() int {
 	}
 	return count(f.raw, f.d.Subcomponent, MaxParts)
 }
+
+// HasEscape reports whether the segment holds an escape character.
+func (s Segment) HasEscape() bool {
+	return s.d != nil && s.d.Escape != 0 && bytes.IndexByte(s.raw, s.d.Escape) >= 0
+}
+
+// IsHeader reports whether the segment is MSH, FHS or BHS.
+func (s Segment) IsHeader() bool { return s.header() }

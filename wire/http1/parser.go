@@ -298,6 +298,9 @@ func (p *Parser) takeLine(line []byte) (Event, error) {
 	switch p.state {
 	case atStart:
 		if len(line) == 0 { // RFC 9112 §2.2: an empty line before a request
+			if p.Either { // keep-alives of SIP (RFC 5626 §3.5.1)
+				p.head = Head{}
+			}
 			if p.head.Size > 64 {
 				return None, ErrNotHTTP
 			}

@@ -313,3 +313,6 @@ func Append(dst, content []byte) []byte {
 	dst = append(dst, content...)
 	return append(dst, EndBlock, CR)
 }
+
+// Bare reports whether an unframed message has begun and not ended.
+func (s *Scanner) Bare() bool { return s.state == bare }

@@ -42,8 +42,9 @@ const (
 
 // Versions.
 const (
-	Version1 = 0x00000001
-	Version2 = 0x6b3343cf
+	Version1      = 0x00000001
+	Version2      = 0x6b3343cf
+	Version2Draft = 0x709a50c4 // draft-ietf-quic-v2-01 and later drafts
 )
 
 // ErrFormat says that a packet is not of the form of its version.
@@ -56,7 +57,7 @@ func VersionName(v uint32) string {
 		return "QUICv1"
 	case v == Version2:
 		return "QUICv2"
-	case v == 0x709a50c4:
+	case v == Version2Draft:
 		return "QUICv2-draft"
 	case v>>8 == 0xff0000:
 		return fmt.Sprintf("draft-%d", v&0xff)
@@ -76,6 +77,8 @@ func isGoogle(v uint32) bool {
 
 func isDigit(v uint32) bool { return v&0xff >= '0' && v&0xff <= '9' }
 
+func isVersion2(v uint32) bool { return v == Version2 || v == Version2Draft }
+
 // known reports a version whose long header is understood.
 func known(v uint32) bool { return salt(v) != "" }
 
@@ -86,6 +89,8 @@ func salt(v uint32) string {
 		return "\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"
 	case v == Version2:
 		return "\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9"
+	case v == Version2Draft:
+		return "\xa7\x07\xc2\x03\xa5\x9b\x47\x18\x4a\x1d\x62\xca\x57\x04\x06\xea\x7a\xe3\xe5\xd3"
 	case v >= 0xff00001d && v <= 0xff000020:
 		return "\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99"
 	case v >= 0xff000017 && v <= 0xff00001c:
@@ -118,7 +123,8 @@ type Header struct {
 }
 
 // ParseHeader reads the long header at the beginning of b. A packet that is cut
-// (snap length) is accepted; its end is then the end of b.
+// (snap length) is accepted; its end is then the end of b. The fixed bit is not
+// looked at: peers may agree to grease it (RFC 9287).
 func ParseHeader(b []byte) (h Header, err error) {
 	if len(b) < 7 || b[0]&0x80 == 0 {
 		return h, ErrFormat
@@ -150,11 +156,11 @@ func ParseHeader(b []byte) (h Header, err error) {
 		}
 		return h, nil
 	}
-	if !known(h.Version) || b[0]&0x40 == 0 {
+	if !known(h.Version) {
 		return h, ErrFormat
 	}
 	h.Type = Type(b[0] >> 4 & 3)
-	if h.Version == Version2 { // RFC 9369 §3.2
+	if isVersion2(h.Version) { // RFC 9369 §3.2
 		h.Type = (h.Type + 3) & 3
 	}
 	if h.Type == Retry {
@@ -207,7 +213,7 @@ func Looks(b []byte) bool {
 	}
 	if h, err := ParseHeader(b); err == nil {
 		if h.Type != VersionNegotiation {
-			return len(h.DCID) > 0 || len(h.SCID) > 0
+			return b[0]&0x40 != 0 && (len(h.DCID) > 0 || len(h.SCID) > 0)
 		}
 		for v := h.Versions; len(v) >= 4; v = v[4:] {
 			n := uint32(v[0])<<24 | uint32(v[1])<<16 | uint32(v[2])<<8 | uint32(v[3])
@@ -248,7 +254,7 @@ func initialKeys(version uint32, dcid []byte) (k [2]keys, err error) {
 		return k, err
 	}
 	prefix := "quic "
-	if version == Version2 {
+	if isVersion2(version) {
 		prefix = "quicv2 "
 	}
 	for i, side := range []string{"client in", "server in"} {

@@ -23,6 +23,8 @@ type Session struct {
 
 	keyed    bool
 	keys     [2]keys // client, server
+	keysOf   uint32  // version of keys
+	dcid     []byte  // connection ID that they follow from
 	crypto   [2]tlsmeta.Fragments
 	initials int
 	hello    bool // a long header was understood
@@ -91,6 +93,24 @@ func (s *Session) initial(dir int, b []byte, h *Header) {
 		return
 	}
 	s.initials++
+	if s.keyed && h.Version != s.keysOf {
+		// RFC 9368 §2.3: the server may go on with a compatible version; its
+		// keys follow from the same connection ID.
+		if k, err := initialKeys(h.Version, s.dcid); err == nil {
+			for side := range k {
+				if text, err := k[side].open(b, h); err == nil {
+					s.keys, s.keysOf = k, h.Version
+					if side == 0 {
+						s.ClientDir = dir
+					} else {
+						s.ClientDir = 1 - dir
+					}
+					s.frames(side, text, h)
+					return
+				}
+			}
+		}
+	}
 	if s.keyed {
 		side := 0
 		if dir != s.ClientDir {
@@ -114,7 +134,8 @@ func (s *Session) initial(dir int, b []byte, h *Header) {
 	if !s.keyed {
 		s.First = h.Version
 	}
-	s.keys, s.keyed, s.ClientDir = k, true, dir
+	s.keys, s.keyed, s.keysOf, s.ClientDir = k, true, h.Version, dir
+	s.dcid = append(s.dcid[:0], h.DCID...)
 	s.frames(0, text, h)
 }
 

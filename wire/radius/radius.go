@@ -290,7 +290,7 @@ func StationMAC(s string) (mac [6]byte, ok bool) {
 		case c >= '0' && c <= '9':
 			d = c - '0'
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			d = c|0x20 - 'a' + 10
+			d = c | 0x20 - 'a' + 10
 		case (c == '-' || c == ':' || c == '.') && n > 0 && n%2 == 0:
 			continue
 		default:

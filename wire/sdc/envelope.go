@@ -171,6 +171,16 @@ func (e *Envelope) IsSDC() bool {
 			return true
 		}
 	}
+	for _, t := range e.HostTypes {
+		if strings.HasPrefix(t.Space, ieee11073) {
+			return true
+		}
+	}
+	for _, f := range e.Filter {
+		if strings.HasPrefix(f, ieee11073) {
+			return true
+		}
+	}
 	return false
 }
 

@@ -23,7 +23,9 @@ type reader struct {
 
 	match   *Match
 	mds     *MDS
-	patient int // depth of the patient context state, 0 outside
+	patient int      // depth of the patient context state, 0 outside
+	state   int      // depth of the state that is open, 0 outside
+	idents  []string // identifications of that state, until it is known whose
 }
 
 // Parse reads an envelope. It fails only when the root is none; a message that
@@ -119,6 +121,7 @@ func (r *reader) start() {
 			e.Alerts++
 		}
 		_, typ := t.Resolve(t.Attr("type"))
+		r.state, r.idents = t.Depth(), r.idents[:0]
 		switch string(typ) {
 		case "PatientContextState":
 			r.patient = t.Depth()
@@ -129,11 +132,15 @@ func (r *reader) start() {
 		case "RealTimeSampleArrayMetricState", "DistributionSampleArrayMetricState":
 			e.Waveforms++
 		}
+	case "CoreData":
+		// Only patients have core data: senders that leave out xsi:type are
+		// known by it.
+		if r.state > 0 {
+			r.patient = r.state
+		}
 	case "Identification":
-		if r.patient > 0 && len(e.Patients) < MaxList {
-			if x := r.attr("Extension"); x != "" {
-				e.Patients = append(e.Patients, x)
-			}
+		if x := r.attr("Extension"); x != "" && r.state > 0 && len(r.idents) < MaxList {
+			r.idents = append(r.idents, x)
 		}
 	}
 }
@@ -168,8 +175,13 @@ func set(p *string, v string) {
 // end takes the text of an element that had no element within.
 func (r *reader) end() {
 	t, e := &r.t, r.e
-	if r.patient == t.Depth() {
-		r.patient = 0
+	if r.state == t.Depth() {
+		if r.patient > 0 {
+			for _, x := range r.idents[:min(len(r.idents), MaxList-len(e.Patients))] {
+				e.Patients = append(e.Patients, x)
+			}
+		}
+		r.state, r.patient, r.idents = 0, 0, r.idents[:0]
 	}
 	text := bytes.TrimSpace(r.text)
 	if len(text) == 0 {

@@ -38,23 +38,21 @@ var (
 
 // Lists are the algorithms of a KEXINIT, in order of preference.
 type Lists struct {
-	Kex, HostKey                       []string
-	CipherCS, CipherSC                 []string // client to server, server to client
-	MACCS, MACSC                       []string
-	CompressionCS, CompressionSC       []string
-	kexRaw, cipherRaw, macRaw, compRaw string // of the direction in which this side sends
+	Kex, HostKey                 []string
+	CipherCS, CipherSC           []string // client to server, server to client
+	MACCS, MACSC                 []string
+	CompressionCS, CompressionSC []string
+	raw                          [8]string
 }
 
 // Reader reads one direction until its KEXINIT. The zero value is ready.
 type Reader struct {
-	Server bool   // this direction carries what the server sends; decides which lists HASSH takes
-	Banner string // identification string without line end, "" before it was seen
-	Before []string
-	Init   *Lists // nil before KEXINIT was seen
+	Banner string   // identification string without line end, "" before it was seen
+	Before []string // lines that came before it
+	Init   *Lists   // nil before KEXINIT was seen
 
-	buf   []byte
-	read  int
-	first bool
+	buf  []byte
+	read int
 }
 
 // Done reports that nothing readable can follow.
@@ -108,7 +106,7 @@ func (r *Reader) Feed(data []byte) error {
 		}
 		payload := r.buf[5 : 4+n-int(r.buf[4])]
 		if len(payload) > 0 && payload[0] == 20 { // SSH_MSG_KEXINIT
-			l, err := parseInit(payload, r.Server)
+			l, err := parseInit(payload)
 			if err != nil {
 				return err
 			}
@@ -123,7 +121,7 @@ func (r *Reader) Feed(data []byte) error {
 	return nil
 }
 
-func parseInit(b []byte, server bool) (*Lists, error) {
+func parseInit(b []byte) (*Lists, error) {
 	if len(b) < 17 {
 		return nil, ErrPacket
 	}
@@ -142,10 +140,7 @@ func parseInit(b []byte, server bool) (*Lists, error) {
 	}
 	l := &Lists{Kex: names(raw[0]), HostKey: names(raw[1]), CipherCS: names(raw[2]), CipherSC: names(raw[3]),
 		MACCS: names(raw[4]), MACSC: names(raw[5]), CompressionCS: names(raw[6]), CompressionSC: names(raw[7])}
-	l.kexRaw, l.cipherRaw, l.macRaw, l.compRaw = raw[0], raw[2], raw[4], raw[6]
-	if server {
-		l.cipherRaw, l.macRaw, l.compRaw = raw[3], raw[5], raw[7]
-	}
+	l.raw = raw
 	return l, nil
 }
 
@@ -164,11 +159,27 @@ func names(s string) []string {
 	return out
 }
 
-// HASSH returns the fingerprint of the side that sent the lists: MD5 of its
-// key exchange, cipher, MAC and compression lists, joined by ";".
-func (l *Lists) HASSH() string {
-	sum := md5.Sum([]byte(l.kexRaw + ";" + l.cipherRaw + ";" + l.macRaw + ";" + l.compRaw))
+// HASSH returns the fingerprint of a client: MD5 of its key exchange list and
+// its lists of ciphers, MACs and compressions from client to server, joined by ";".
+func (l *Lists) HASSH() string { return hassh(l.raw[0], l.raw[2], l.raw[4], l.raw[6]) }
+
+// HASSHServer returns the fingerprint of a server, of the lists from server to client.
+func (l *Lists) HASSHServer() string { return hassh(l.raw[0], l.raw[3], l.raw[5], l.raw[7]) }
+
+func hassh(lists ...string) string {
+	sum := md5.Sum([]byte(strings.Join(lists, ";")))
 	return hex.EncodeToString(sum[:])
+}
+
+// FromClient reports that the lists can only be a client's: they carry a
+// client's signal (RFC 8308 §2.1, OpenSSH's strict key exchange).
+func (l *Lists) FromClient() bool {
+	return contains(l.Kex, "ext-info-c") || contains(l.Kex, "kex-strict-c-v00@openssh.com")
+}
+
+// FromServer is FromClient for servers.
+func (l *Lists) FromServer() bool {
+	return contains(l.Kex, "ext-info-s") || contains(l.Kex, "kex-strict-s-v00@openssh.com")
 }
 
 // Agreed are the algorithms that follow from both sides' lists.

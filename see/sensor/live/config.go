@@ -77,5 +77,3 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
-
-func (c Config) blocks() int { return (c.RingBytes + blockBytes - 1) / blockBytes }

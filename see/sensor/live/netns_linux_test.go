@@ -253,7 +253,6 @@ func readFrames(t *testing.T, r io.Reader, marker string) (frames []capture.Fram
 
 // dump is a tcpdump in a namespace, whose output is read until a marker.
 type dump struct {
-	*process
 	frames chan []capture.Frame
 }
 

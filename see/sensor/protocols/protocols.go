@@ -10,8 +10,6 @@ import (
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/see/sensor/analyze/clinical"
 	"github.com/asepsis/asepsis/see/sensor/analyze/imaging"
-	"github.com/asepsis/asepsis/see/sensor/analyze/lan"
-	"github.com/asepsis/asepsis/see/sensor/analyze/remote"
 	"github.com/asepsis/asepsis/see/sensor/analyze/web"
 )
 
@@ -20,9 +18,7 @@ func All() []analyze.Protocol {
 	return slices.Concat(
 		imaging.Protocols(),
 		clinical.Protocols(),
-		lan.Protocols(),
-		web.Protocols(slices.Concat(clinical.Interpreters(), lan.Interpreters())...),
-		remote.Protocols(),
+		web.Protocols(clinical.Interpreters()...),
 	)
 }
 

@@ -5,9 +5,7 @@ package imaging
 import (
 	"errors"
 
-	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
-	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 	"github.com/asepsis/asepsis/wire/dicom/ul"
 )
@@ -42,6 +40,7 @@ func (s *stream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, ana
 	h := &s.halves[dir]
 	if !h.started {
 		h.started = true
+		s.assoc.incomplete = s.assoc.incomplete || c.MidStream
 		h.hunting = c.MidStream && header(data, nil) != analyze.Yes
 	}
 	total := 0
@@ -122,13 +121,13 @@ func (s *stream) broken(c *analyze.Conn, dir analyze.Dir, err error) analyze.Ver
 	if errors.Is(err, ul.ErrTLS) || errors.Is(err, ul.ErrHTTP) || !s.assoc.begun() {
 		return analyze.Reject
 	}
-	s.lost(c, dir)
+	s.lost(dir)
 	s.halves[dir].hunting = true
 	return analyze.More
 }
 
 // lost forgets what was being put together in one direction.
-func (s *stream) lost(_ *analyze.Conn, dir analyze.Dir) {
+func (s *stream) lost(dir analyze.Dir) {
 	h := &s.halves[dir]
 	h.asm.Lost()
 	h.asm.Open(func(m *dimse.Message) {
@@ -137,7 +136,6 @@ func (s *stream) lost(_ *analyze.Conn, dir analyze.Dir) {
 		}
 	})
 	h.current, h.part = nil, dimse.Ignored
-	s.assoc.incomplete = true
 }
 
 // Gap implements analyze.Stream.
@@ -178,12 +176,12 @@ func (s *stream) Gap(c *analyze.Conn, dir analyze.Dir, n int64) analyze.Verdict 
 	}
 	if in := uint64(h.scan.PDULeft()); in > 0 && left <= in {
 		// PDVs of this PDU are lost, but its end is known.
-		s.lost(c, dir)
+		s.lost(dir)
 		h.passOver = in - left
 		h.scan.Resume(0)
 		return analyze.More
 	}
-	s.lost(c, dir)
+	s.lost(dir)
 	h.scan.Resume(0)
 	h.hunting = true
 	return analyze.More
@@ -201,9 +199,8 @@ func (s *stream) accepted(analyze.Dir) func(uint8) bool {
 func (s *stream) pdu(c *analyze.Conn, dir analyze.Dir, t ul.Type, body []byte) {
 	switch t {
 	case ul.TypeAssociateRQ:
-		if s.assoc.begun() {
-			s.finish(c, endClose)
-		}
+		s.finishAsSeen(c)
+		s.halves[0].largest, s.halves[1].largest = 0, 0
 		a, err := ul.ParseAssociate(t, body)
 		s.assoc.request(c, dir, a, err)
 	case ul.TypeAssociateAC:
@@ -216,14 +213,17 @@ func (s *stream) pdu(c *analyze.Conn, dir analyze.Dir, t ul.Type, body []byte) {
 			s.service(c, dir.Other())
 		}
 	case ul.TypeReleaseRQ:
-		s.assoc.releasing = true
+		s.assoc.releaseRQ = true
+		if s.assoc.releaseRP { // it had been waited for
+			s.finish(c, endRelease)
+		}
 	case ul.TypeReleaseRP:
-		s.assoc.releasing = true
-		if s.assoc.begun() {
+		s.assoc.releaseRP = true
+		if s.assoc.releaseRQ {
 			s.finish(c, endRelease)
 		}
 	case ul.TypeAbort:
-		if a, err := ul.ParseAbort(body); err == nil {
+		if a, err := ul.ParseAbort(body); err == nil && !s.assoc.ended {
 			s.assoc.abort, s.assoc.abortBy = &a, dir
 			s.finish(c, endAbort)
 		}
@@ -291,34 +291,11 @@ func (s *stream) fragmentData(c *analyze.Conn, dir analyze.Dir, ev ul.Event) {
 	case commandDone:
 		s.command(c, dir, m)
 	case messageDone && h.current != nil:
-		s.dataEnd(c, h.current)
+		if op := h.current.end(); op.final() {
+			s.end(c, op) // adopted
+		}
 	}
 }
 
 // Close implements analyze.Stream.
-func (s *stream) Close(c *analyze.Conn, why analyze.End) {
-	switch {
-	case s.assoc.releasing:
-		s.finish(c, endRelease)
-	case s.assoc.begun():
-		s.finish(c, endClose)
-	}
-}
-
-// roleName is how a role is written: "scu:CT Image Storage".
-func roleName(scp bool, uid string) string {
-	name := dicom.UIDName(uid)
-	if name == "" {
-		name = uid
-	}
-	if scp {
-		return "scp:" + name
-	}
-	return "scu:" + name
-}
-
-func (s *stream) role(c *analyze.Conn, side analyze.Side, scp bool, uid string) {
-	if uid != "" {
-		c.Evidence(side, device.AttrDICOMRole, roleName(scp, uid), "dicom.operation", device.Structured)
-	}
-}
+func (s *stream) Close(c *analyze.Conn, _ analyze.End) { s.finishAsSeen(c) }

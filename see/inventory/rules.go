@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inventory
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/see/inventory/catalogue"
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed rules.yaml
+var rulesYAML []byte
+
+// Bounds of a rule file.
+const (
+	maxRules     = 10000
+	maxRuleBytes = 4 << 20
+)
+
+// Rule is one line of rules.yaml: what evidence votes for which class.
+type Rule struct {
+	ID     string       `yaml:"id"`
+	Class  device.Class `yaml:"class"`
+	Weight int          `yaml:"weight"`
+	Group  string       `yaml:"group"`
+	Why    string       `yaml:"why"`
+	All    []Condition  `yaml:"all"`
+	Any    []Condition  `yaml:"any"`
+	Not    []Condition  `yaml:"not"`
+}
+
+// Condition looks for values of one attribute.
+type Condition struct {
+	Attr   device.Attribute `yaml:"attr"`
+	Is     []string         `yaml:"is"`
+	Begins []string         `yaml:"begins"`
+	Has    []string         `yaml:"has"`
+	Word   []string         `yaml:"word"`
+	Match  string           `yaml:"match"`
+	Source string           `yaml:"source"`
+	Least  int              `yaml:"least"`
+
+	re    *regexp.Regexp
+	words []string
+}
+
+// ruleSet is rules ready for use. It is never changed after it was made.
+type ruleSet struct{ rules []Rule }
+
+var builtinRules = sync.OnceValue(func() *ruleSet {
+	r, err := parseRules(rulesYAML)
+	if err != nil {
+		panic("BUG: embedded rules: " + err.Error())
+	}
+	return &ruleSet{rules: r}
+})
+
+// with returns the set with rules added; one with a known id replaces it.
+func (s *ruleSet) with(add []Rule) *ruleSet {
+	out := &ruleSet{rules: append([]Rule(nil), s.rules...)}
+	at := map[string]int{}
+	for k := range out.rules {
+		at[out.rules[k].ID] = k
+	}
+	for _, r := range add {
+		if k, ok := at[r.ID]; ok {
+			out.rules[k] = r
+			continue
+		}
+		out.rules = append(out.rules, r)
+	}
+	return out
+}
+
+// parseRules reads and checks rules.
+func parseRules(b []byte) ([]Rule, error) {
+	if len(b) > maxRuleBytes {
+		return nil, &ConfigError{"rules", fmt.Sprintf("larger than %d bytes", maxRuleBytes), ""}
+	}
+	var rs []Rule
+	if err := yaml.UnmarshalWithOptions(b, &rs, yaml.Strict()); err != nil {
+		return nil, &ConfigError{"rules", err.Error(), "see docs/devices.md for the form of a rule"}
+	}
+	if len(rs) > maxRules {
+		return nil, &ConfigError{"rules", fmt.Sprintf("more than %d", maxRules), ""}
+	}
+	seen := map[string]bool{}
+	for k := range rs {
+		r := &rs[k]
+		bad := func(f string, a ...any) error {
+			return &ConfigError{"rules", fmt.Sprintf("rule %q: ", r.ID) + fmt.Sprintf(f, a...), "see docs/devices.md for the form of a rule"}
+		}
+		switch {
+		case r.ID == "":
+			return nil, bad("rule %d has no id", k+1)
+		case seen[r.ID]:
+			return nil, bad("is there twice")
+		case !r.Class.Valid() || r.Class == device.ClassUnknown:
+			return nil, bad("class %q is not in the taxonomy", r.Class)
+		case r.Weight < 1 || r.Weight > 95:
+			return nil, bad("weight %d is not in 1 to 95", r.Weight)
+		case r.Why == "":
+			return nil, bad("does not say why")
+		case len(r.All)+len(r.Any) == 0:
+			return nil, bad("has no condition")
+		}
+		seen[r.ID] = true
+		if r.Group == "" {
+			r.Group = r.ID
+		}
+		for _, list := range [][]Condition{r.All, r.Any, r.Not} {
+			for j := range list {
+				c := &list[j]
+				if c.Attr == "" || len(c.Is)+len(c.Begins)+len(c.Has)+len(c.Word) == 0 && c.Match == "" {
+					return nil, bad("condition %d looks for nothing", j+1)
+				}
+				for _, l := range [][]string{c.Is, c.Begins, c.Has} {
+					for n := range l {
+						l[n] = strings.ToLower(l[n])
+					}
+				}
+				for _, w := range c.Word {
+					c.words = append(c.words, " "+strings.Join(catalogue.Words(w), " ")+" ")
+				}
+				if c.Match != "" {
+					re, err := regexp.Compile("(?i)" + c.Match)
+					if err != nil {
+						return nil, bad("%v", err)
+					}
+					c.re = re
+				}
+			}
+		}
+	}
+	return rs, nil
+}
+
+// matches reports whether a value satisfies the condition.
+func (c *Condition) matches(x *clue) bool {
+	if c.Source != "" && !strings.HasPrefix(x.source, c.Source) {
+		return false
+	}
+	for _, s := range c.Is {
+		if x.lower == s {
+			return true
+		}
+	}
+	for _, s := range c.Begins {
+		if strings.HasPrefix(x.lower, s) {
+			return true
+		}
+	}
+	for _, s := range c.Has {
+		if strings.Contains(x.lower, s) {
+			return true
+		}
+	}
+	if len(c.words) > 0 {
+		w := " " + strings.Join(catalogue.Words(x.lower), " ") + " "
+		for _, s := range c.words {
+			if strings.Contains(w, s) {
+				return true
+			}
+		}
+	}
+	return c.re != nil && c.re.MatchString(x.value)
+}
+
+// holds returns the first clue that satisfies the condition, nil when fewer
+// than Least values do.
+func (c *Condition) holds(d *dossier) *clue {
+	var first *clue
+	n := 0
+	for k := range d.clues[c.Attr] {
+		x := &d.clues[c.Attr][k]
+		if c.matches(x) {
+			if first == nil {
+				first = x
+			}
+			if n++; n >= c.Least {
+				return first
+			}
+		}
+	}
+	return nil
+}
+
+// vote is what one rule or statement says about the class.
+type vote struct {
+	class  device.Class
+	weight int
+	group  string
+	why    string
+	source string
+}
+
+// votes evaluates all rules.
+func (s *ruleSet) votes(d *dossier) []vote {
+	var out []vote
+next:
+	for k := range s.rules {
+		r := &s.rules[k]
+		var first *clue
+		for j := range r.All {
+			x := r.All[j].holds(d)
+			if x == nil {
+				continue next
+			}
+			if first == nil {
+				first = x
+			}
+		}
+		if len(r.Any) > 0 {
+			var hit *clue
+			for j := range r.Any {
+				if hit = r.Any[j].holds(d); hit != nil {
+					break
+				}
+			}
+			if hit == nil {
+				continue
+			}
+			if first == nil {
+				first = hit
+			}
+		}
+		for j := range r.Not {
+			if r.Not[j].holds(d) != nil {
+				continue next
+			}
+		}
+		out = append(out, vote{class: r.Class, weight: r.Weight, group: r.Group, why: strings.ReplaceAll(r.Why, "{value}", first.shown()), source: first.source})
+	}
+	return out
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clinical
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/wire/sdc"
+)
+
+// Discovery is the analyser of WS-Discovery over UDP, which medical devices,
+// printers, cameras and Windows all use.
+func Discovery() analyze.Protocol {
+	return analyze.Protocol{
+		Name:        "ws-discovery",
+		Probe:       probeDiscovery,
+		NewDatagram: func(*analyze.Conn) analyze.Datagram { return new(discovery) },
+	}
+}
+
+func probeDiscovery(_ *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
+	if !sdc.Looks(head) {
+		return analyze.No
+	}
+	// The discovery namespace stands in the action, in an early header.
+	s := head[:min(len(head), 2048)]
+	if containsFold(s, sdc.NSDiscovery) || containsFold(s, sdc.NSDiscovery05) {
+		return analyze.Yes
+	}
+	return analyze.No
+}
+
+type discovery struct{}
+
+// Close implements analyze.Datagram.
+func (*discovery) Close(*analyze.Conn, analyze.End) {}
+
+// Packet implements analyze.Datagram.
+func (s *discovery) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ int) analyze.Verdict {
+	e, err := sdc.Parse(payload)
+	if err != nil || !e.IsDiscovery() {
+		return analyze.More
+	}
+	announce(c, dir, e, false)
+	return analyze.More
+}
+
+// announce emits a discovery message, over UDP or HTTP. Hello, ProbeMatches and
+// ResolveMatches tell of their sender unless a discovery proxy sends them.
+func announce(c *analyze.Conn, dir analyze.Dir, e *sdc.Envelope, proxy bool) {
+	medical := e.IsSDC()
+	d := &event.MedicalDevice{Standard: "ws-discovery", Message: e.Body.Local}
+	if medical {
+		d.Standard = "sdc"
+	}
+	ev := &event.Event{Detail: d, Activity: 1}
+	about := true
+	switch e.Body.Local {
+	case "Probe", "Resolve":
+		ev.Activity, about = 2, false
+	case "Hello", "Bye", "ProbeMatches", "ResolveMatches":
+		if len(e.Matches) == 0 {
+			return // nothing was found: no news
+		}
+	default:
+		ev.Activity, about = 99, false
+	}
+	for i := range e.Matches {
+		m := &e.Matches[i]
+		d.Types, d.Scopes = typeNames(d.Types, m.Types), scopeNames(d.Scopes, m.Scopes)
+		if i > 0 {
+			continue
+		}
+		d.Endpoint = clean(m.Endpoint)
+		d.Secure = m.Secure()
+		d.Location = locationOf(m.Scopes)
+		if m.MetadataVersion != "" {
+			d.Attributes = append(d.Attributes, event.KV{Name: "metadata_version", Value: analyze.CleanN([]byte(m.MetadataVersion), 16)})
+		}
+		if n := len(m.XAddrs); n > 0 {
+			d.Attributes = append(d.Attributes, event.KV{Name: "transport_addresses", Value: fmt.Sprint(n)}, event.KV{Name: "transport_address", Value: clean(m.XAddrs[0])})
+		}
+	}
+	d.Records = len(e.Matches)
+	what := "A device"
+	if medical {
+		what = "A medical device"
+		c.App = "sdc-discovery"
+	}
+	side := source(c, dir)
+	switch {
+	case e.Body.Local == "Bye":
+		ev.Message = what + " left by WS-Discovery"
+	case about:
+		ev.Message = what + " announced itself by WS-Discovery"
+	default:
+		ev.Message = "A system looked for devices by WS-Discovery"
+		if medical {
+			ev.Message = "A system looked for medical devices by WS-Discovery"
+			c.Evidence(side, device.AttrUses, "sdc", "sdc.probe", device.Claimed)
+		}
+	}
+	if about && len(e.Matches) == 1 && !proxy {
+		m := &e.Matches[0]
+		c.Evidence(side, device.AttrDeviceID, d.Endpoint, "ws-discovery.endpoint-reference", device.Structured)
+		if medical && e.Body.Local != "Bye" {
+			c.Evidence(side, device.AttrLocation, d.Location, "sdc.scope.location", device.Structured)
+			if service := serviceOf(m); service != "" {
+				c.Evidence(side, device.AttrService, service, "sdc.xaddrs", device.Claimed)
+			}
+		}
+		if cl, why := classOfTypes(m.Types); cl != "" {
+			c.Evidence(side, device.AttrClass, string(cl), why, device.Claimed)
+		}
+	}
+	c.Emit(ev)
+}
+
+func clean(s string) string { return analyze.Clean([]byte(s)) }
+
+// typeNames are the types with a prefix that people know their namespace by.
+func typeNames(list []string, types []sdc.QName) []string {
+	for _, t := range types {
+		prefix := ""
+		switch {
+		case strings.HasPrefix(t.Space, sdc.NSDPWS), strings.HasPrefix(t.Space, sdc.NSDPWS06):
+			prefix = "dpws:"
+		case strings.HasPrefix(t.Space, sdc.NSMDPWS):
+			prefix = "mdpws:"
+		case strings.HasPrefix(t.Space, sdc.NSPrinterWSD):
+			prefix = "wprt:"
+		case strings.HasPrefix(t.Space, sdc.NSWindowsWSDP):
+			prefix = "pub:"
+		case strings.Contains(t.Space, "onvif"):
+			prefix = "onvif:"
+		}
+		list = addOnce(list, clean(prefix+t.Local), 16)
+	}
+	return list
+}
+
+// scopeNames keeps the scopes that name no person: of the sdc.ctxt.* family
+// only the location's.
+func scopeNames(list, scopes []string) []string {
+	for _, s := range scopes {
+		l := strings.ToLower(s)
+		if strings.HasPrefix(l, "sdc.ctxt.") && !strings.HasPrefix(l, "sdc.ctxt.loc") {
+			s = s[:min(len(s), len("sdc.ctxt.xxx"))] // the kind of context, without whose
+		}
+		list = addOnce(list, clean(s), 16)
+	}
+	return list
+}
+
+func locationOf(scopes []string) string {
+	for _, s := range scopes {
+		if l, ok := sdc.LocationOf(s); ok {
+			return clean(l.String())
+		}
+	}
+	return ""
+}
+
+// serviceOf gives the SDC service of the first transport address with a port.
+func serviceOf(m *sdc.Match) string {
+	for _, x := range m.XAddrs {
+		scheme, rest, ok := strings.Cut(x, "://")
+		if !ok {
+			continue
+		}
+		host, _, _ := strings.Cut(rest, "/")
+		i := strings.LastIndexByte(host, ':')
+		if i < 0 || i+1 == len(host) || len(host)-i > 6 {
+			continue
+		}
+		port := host[i+1:]
+		for j := 0; j < len(port); j++ {
+			if port[j] < '0' || port[j] > '9' {
+				port = ""
+			}
+		}
+		if port == "" {
+			continue
+		}
+		if strings.EqualFold(scheme, "https") {
+			return "sdc-tls/tcp:" + port
+		}
+		return "sdc/tcp:" + port
+	}
+	return ""
+}
+
+// classOfTypes tells what is no medical device by its discovery types.
+func classOfTypes(types []sdc.QName) (device.Class, string) {
+	for _, t := range types {
+		switch {
+		case strings.HasPrefix(t.Space, sdc.NSPrinterWSD):
+			return device.ClassPrinter, "ws-discovery.types"
+		case strings.Contains(t.Space, "onvif.org") && strings.HasPrefix(t.Local, "NetworkVideo"):
+			return device.ClassCamera, "ws-discovery.types"
+		case strings.HasPrefix(t.Space, sdc.NSWindowsWSDP) && t.Local == "Computer":
+			return device.ClassWorkstation, "ws-discovery.types"
+		}
+	}
+	return "", ""
+}
