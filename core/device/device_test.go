@@ -15,7 +15,7 @@ import (
 
 func TestMACAddressesAreReadAndWritten(t *testing.T) {
 	want := device.MAC{0x00, 0x08, 0x02, 0x1c, 0xae, 0xa4}
-	for _, in := range []string{"00:08:02:1c:ae:a4", "00:08:02:1C:AE:A4", "00-08-02-1c-ae-a4", "0008.021c.aea4"} {
+	for _, in := range []string{"00:08:02:1c:ae:a4", "00:08:02:1C:AE:A4", "00-08-02-1c-ae-a4", "0008.021c.aea4", "0008021caea4"} {
 		got, err := device.ParseMAC(in)
 		if err != nil || got != want {
 			t.Errorf("%q is %v, %v", in, got, err)
@@ -27,7 +27,7 @@ func TestMACAddressesAreReadAndWritten(t *testing.T) {
 	if want.OUI() != 0x000802 {
 		t.Errorf("OUI is %06x", want.OUI())
 	}
-	for _, bad := range []string{"", "00:08:02:1c:ae", "00:08:02:1c:ae:a4:00:00", "00:08:02:1c:ae:zz", "0008021caea4"} {
+	for _, bad := range []string{"", "00:08:02:1c:ae", "00:08:02:1c:ae:a4:00:00", "00:08:02:1c:ae:zz", "0008021caez4"} {
 		if got, err := device.ParseMAC(bad); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%q is %v, %v; want an error that names it", bad, got, err)
 		}

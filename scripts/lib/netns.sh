@@ -23,6 +23,7 @@
 #   on NAME CMD...                runs CMD on that machine, waits for at most a minute, returns its status
 #   start NAME CMD...             runs CMD in the background until the end; output in $NET_DIR/log/NAME-N.log
 #   stop NAME                     ends everything that was started on NAME
+#   address NAME                  prints the IPv4 address a machine has on eth0
 #   wait_port NAME PORT [tcp|udp] waits until something listens there; fails after 20 s
 #   wait_for SECONDS CMD...       waits until CMD succeeds; fails after SECONDS
 #   capture FILE [FILTER...]      records the SPAN port: each frame that entered the switch, once, from whatever port, tags
@@ -114,7 +115,7 @@ net_up() {
 net_quiet_peers() { exec 3>&1 >"$NET_DIR/log/peers" 2>&1; }
 
 host() {
-	local name=$1 mac=$2 addr=${3:--} port vlan= qinq= addr6= gw= dns= mtu= hostname=$1 wire= bridge=br0 ns pid child kv
+	local name=$1 mac=$2 addr=${3:--} port vlan='' qinq='' addr6='' gw='' dns='' mtu='' hostname=$1 wire='' bridge=br0 ns pid child kv
 	shift 2; [ $# -gt 0 ] && shift
 	for kv in "$@"; do
 		case $kv in
@@ -128,6 +129,7 @@ host() {
 	NET_PORTS=$((NET_PORTS + 1))
 	port="p$NET_PORTS"
 	ip netns add "$ns"
+	# shellcheck disable=SC2016 # the inner shell expands
 	ip netns exec "$ns" unshare --uts --mount --pid --fork --mount-proc --kill-child --propagation private \
 		sh -c 'hostname "$1"; mount -t tmpfs -o mode=755 tmpfs /run; echo ready >"$2"; exec sleep infinity' \
 		sh "$hostname" "$NET_DIR/$name.ready" >/dev/null 2>"$NET_DIR/log/$name-holder.log" &
@@ -220,10 +222,13 @@ start() {
 
 # stop: every process of the machine's namespace but its first, which holds it.
 stop() {
-	on "$1" sh -c 'kill -TERM -1; for i in 1 2 3 4 5 6 7 8 9 10; do
+	# shellcheck disable=SC2016 # the inner shell expands
+	net_env "$1" sh -c 'kill -TERM -1; for i in 1 2 3 4 5 6 7 8 9 10; do
 		ps -e -o pid=,stat= | awk -v me=$$ "\$1 != 1 && \$1 != me && \$2 !~ /Z/ { n++ } END { exit n > 2 }" && exit 0; sleep 0.1; done
 		kill -KILL -1; exit 0' 2>/dev/null || true
 }
+
+address() { ip -n "$NET_PREFIX-$1" -4 -o addr show eth0 | awk '{ sub("/.*", "", $4); print $4; exit }'; }
 
 wait_for() {
 	local end=$((SECONDS + $1))
@@ -269,7 +274,7 @@ capture_on() {
 # net_quiet: no frame reached the SPAN port for 0.4 s.
 net_quiet() {
 	local was now i same=0
-	was=
+	was=''
 	for i in $(seq 100); do
 		now=$(ip netns exec "$NET_SW" cat /sys/class/net/monitor/statistics/rx_packets)
 		if [ "$now" = "$was" ]; then same=$((same + 1)); else same=0; fi

@@ -16,7 +16,7 @@ import (
 // end in " @source" and " !confidence".
 func of(mac, ip string, lines ...string) []seen {
 	var out []seen
-	for k, l := range lines {
+	for _, l := range lines {
 		s := seen{after: hour, mac: mac, ip: ip, source: "test"}
 		if rest, conf, ok := strings.Cut(l, " !"); ok {
 			l = rest
@@ -35,8 +35,6 @@ func of(mac, ip string, lines ...string) []seen {
 			panic(l)
 		}
 		s.attr, s.value = device.Attribute(a), v
-		s.after += 1000 * 1000 * 1000 * 60 * 0
-		_ = k
 		out = append(out, s)
 	}
 	return out
@@ -109,8 +107,6 @@ func TestWhatADeviceIsFor(t *testing.T) {
 		})
 	}
 }
-
-// endpoints and messages
 
 func endpoint(mac, ip string, port uint16) event.Endpoint {
 	e := event.Endpoint{IP: netip.MustParseAddr(ip), Port: port}

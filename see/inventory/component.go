@@ -60,6 +60,12 @@ func (i *Inventory) components(v *view) {
 		return cmp.Or(cmp.Compare(x.rank, y.rank), cmp.Compare(x.key, y.key))
 	})
 	used := make(map[string]bool, len(v.comps))
+	present := map[string]bool{}
+	for e := range v.elems {
+		if v.elems[e].rank == 3 {
+			present[v.elems[e].key] = true
+		}
+	}
 	edits := i.editsByID()
 	for k := range v.comps {
 		c := &v.comps[k]
@@ -73,17 +79,32 @@ func (i *Inventory) components(v *view) {
 			continue
 		}
 		var best mint
+		known := func(key string) {
+			m, ok := i.minted[key]
+			if !ok || used[key] {
+				return
+			}
+			used[key] = true
+			switch {
+			case best.ID == "":
+				best = m
+			case m.Seq < best.Seq:
+				c.aliases = append(c.aliases, best.ID)
+				best = m
+			case m.ID != best.ID:
+				c.aliases = append(c.aliases, m.ID)
+			}
+		}
 		for _, e := range c.elements {
-			if m, ok := i.minted[v.elems[e].key]; ok {
-				used[v.elems[e].key] = true
-				switch {
-				case best.ID == "":
-					best = m
-				case m.Seq < best.Seq:
-					c.aliases = append(c.aliases, best.ID)
-					best = m
-				case m.ID != best.ID:
-					c.aliases = append(c.aliases, m.ID)
+			known(v.elems[e].key)
+		}
+		for _, e := range c.elements {
+			// What was once a device under its address alone.
+			for _, n := range v.elems[e].nodes {
+				if n.ip.IsValid() && n.mac != v.elems[e].mac && v.elems[e].rank != 3 {
+					if key := ipKey(n.ip, n.seq); !present[key] {
+						known(key)
+					}
 				}
 			}
 		}
@@ -99,6 +120,7 @@ func (i *Inventory) components(v *view) {
 		}
 		c.id = best.ID
 		slices.Sort(c.aliases)
+		c.aliases = slices.Compact(c.aliases)
 		v.byID[c.id] = k
 		for _, a := range c.aliases {
 			if _, taken := v.byID[a]; !taken {

@@ -166,6 +166,9 @@ func (i *Inventory) derive(d *dossier, c *component) {
 	if c.many || len(c.named) > 0 {
 		d.behaves("names-devices", "hl7")
 	}
+	if c.many {
+		d.behaves("gateway", "hl7")
+	}
 	if scans(c) {
 		d.behaves("scans", "conversations")
 	}

@@ -343,6 +343,7 @@ func (w *worker) closeAnalyser(f *flow, why analyze.End) {
 		return
 	}
 	w.refresh(f, a)
+	a.conn.Now = f.last // what is told at the end happened no later
 	a.conn.Packet = nil
 	w.callClose(a, why)
 	if a.proto != nil {

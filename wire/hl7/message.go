@@ -63,41 +63,48 @@ type Segment struct {
 // IsHeader reports whether b begins with a message, batch or file header and
 // plausible delimiters: enough to recognise HL7 by.
 func IsHeader(b []byte) bool {
-	_, err := headerDelimiters(b)
-	return err == nil
+	_, _, reason := readHeader(b)
+	return reason == ""
 }
 
 func headerDelimiters(b []byte) (Delimiters, *Error) {
+	d, at, reason := readHeader(b)
+	if reason != "" {
+		return Delimiters{}, &Error{at, reason}
+	}
+	return d, nil
+}
+
+// readHeader reads the delimiters, or says what is wrong and where.
+func readHeader(b []byte) (_ Delimiters, at int, reason string) {
 	if len(b) < 4 {
-		return Delimiters{}, &Error{len(b), "header is cut"}
+		return Delimiters{}, len(b), "header is cut"
 	}
 	switch string(b[:3]) {
 	case "MSH", "FHS", "BHS":
 	default:
-		return Delimiters{}, &Error{0, "does not begin with MSH, FHS or BHS"}
+		return Delimiters{}, 0, "does not begin with MSH, FHS or BHS"
 	}
-	d := Delimiters{Field: b[3]}
-	if !delimiter(d.Field) {
-		return Delimiters{}, &Error{3, "field separator is not a separator"}
+	if !delimiter(b[3]) {
+		return Delimiters{}, 3, "field separator is not a separator"
 	}
-	for i, p := range []*byte{&d.Component, &d.Repetition, &d.Escape, &d.Subcomponent, &d.Truncation, nil} {
+	var enc [5]byte // component, repetition, escape, subcomponent, truncation
+	for i := 0; ; i++ {
 		at := 4 + i
-		if at >= len(b) || b[at] == d.Field || b[at] == '\r' || b[at] == '\n' {
+		if at >= len(b) || b[at] == b[3] || b[at] == '\r' || b[at] == '\n' {
 			if i == 0 {
-				return Delimiters{}, &Error{at, "encoding characters missing"}
+				return Delimiters{}, at, "encoding characters missing"
 			}
-			break
+			return Delimiters{b[3], enc[0], enc[1], enc[2], enc[3], enc[4]}, 0, ""
 		}
-		c := b[at]
-		if p == nil {
-			return Delimiters{}, &Error{at, "too many encoding characters"}
+		if i == len(enc) {
+			return Delimiters{}, at, "too many encoding characters"
 		}
-		if !delimiter(c) || bytes.IndexByte(b[3:at], c) >= 0 {
-			return Delimiters{}, &Error{at, "encoding characters are not distinct separators"}
+		if !delimiter(b[at]) || bytes.IndexByte(b[3:at], b[at]) >= 0 {
+			return Delimiters{}, at, "encoding characters are not distinct separators"
 		}
-		*p = c
+		enc[i] = b[at]
 	}
-	return d, nil
 }
 
 // delimiter reports whether c may separate: printable ASCII that is neither a

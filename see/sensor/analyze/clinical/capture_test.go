@@ -49,9 +49,17 @@ func talks(t testing.TB, file string) []*talk {
 	open := map[pair]*talk{}
 	var all []*talk
 	var fr capture.Frame
+	join := packet.NewReassembler()
 	for src.Next(&fr) != io.EOF {
 		var p packet.Packet
 		packet.Decode(&p, uint16(fr.Link), fr.Data, fr.OrigLen)
+		if p.Fragment {
+			whole := join.Add(&p, fr.Data)
+			if whole == nil {
+				continue
+			}
+			packet.Decode(&p, uint16(fr.Link), whole, len(whole))
+		}
 		if p.Proto != packet.ProtoTCP && p.Proto != packet.ProtoUDP {
 			continue
 		}

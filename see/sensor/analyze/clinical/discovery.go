@@ -113,6 +113,9 @@ func announce(c *analyze.Conn, dir analyze.Dir, e *sdc.Envelope, proxy bool) {
 				c.Evidence(side, device.AttrService, service, "sdc.xaddrs", device.Claimed)
 			}
 		}
+		if cl := classOfScopes(m.Scopes); cl != "" {
+			c.Evidence(side, device.AttrClass, string(cl), "sdc.scope.type", device.Structured)
+		}
 		if cl, why := classOfTypes(m.Types); cl != "" {
 			c.Evidence(side, device.AttrClass, string(cl), why, device.Claimed)
 		}
@@ -190,6 +193,26 @@ func serviceOf(m *sdc.Match) string {
 			return "sdc-tls/tcp:" + port
 		}
 		return "sdc/tcp:" + port
+	}
+	return ""
+}
+
+// classOfScopes reads the type that a provider states in a scope,
+// "sdc.cdc.type:/coding system/version/code" (IEEE 11073-20701 §9.3). Other
+// coding systems than 11073-10101 are not read.
+func classOfScopes(scopes []string) device.Class {
+	for _, s := range scopes {
+		rest, ok := strings.CutPrefix(strings.ToLower(s), "sdc.cdc.type:/")
+		if !ok {
+			continue
+		}
+		parts := strings.Split(rest, "/")
+		if len(parts) != 3 || parts[0] != "" && !strings.Contains(parts[0], "10101") {
+			continue
+		}
+		if cl := classOfMDC(parts[2], ""); cl != "" {
+			return cl
+		}
 	}
 	return ""
 }

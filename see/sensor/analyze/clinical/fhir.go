@@ -46,6 +46,9 @@ func FHIR(c *analyze.Conn, x *analyze.Exchange) string {
 			d.ResourceRef = c.Pseudonym(pseudonym.Other, a.kind+"/"+a.id)
 		}
 	}
+	if a.patient != "" {
+		d.PatientRef = patientRef(c, a.patient, "")
+	}
 	for _, k := range []string{"patient", "subject", "subject:Patient", "_id"} {
 		if v := param(query, k); v != "" && d.PatientRef == "" && (k != "_id" || a.kind == "Patient") {
 			v = strings.NewReplacer("%2F", "/", "%2f", "/").Replace(v)
@@ -76,6 +79,10 @@ func FHIR(c *analyze.Conn, x *analyze.Exchange) string {
 	d.Bytes = uint64(max(x.RequestLength, 0) + max(x.ResponseLength, 0))
 	status(e, x, d.Issue)
 	serverEvidence(c, res)
+	c.Evidence(analyze.Client, device.AttrUses, "fhir", "fhir", device.Claimed)
+	if x.Status > 0 && x.Status < 500 {
+		c.Evidence(analyze.Server, device.AttrService, "fhir/tcp:"+port(c), "fhir", device.Claimed)
+	}
 	// A Device that a client writes is the client or stands behind it.
 	if req != nil && len(req.Devices) == 1 && (d.Interaction == "create" || d.Interaction == "update") {
 		deviceEvidence(c, &req.Devices[0])
@@ -111,7 +118,7 @@ func resource(h []analyze.Header, body []byte) *fhir.Resource {
 
 // address is what the path of a FHIR request names.
 type address struct {
-	kind, id, operation                string
+	kind, id, operation, patient       string
 	metadata, history, version, search bool
 }
 
@@ -134,11 +141,9 @@ func addressOf(path string) address {
 	if at >= 0 {
 		a.kind = segs[at]
 		rest = segs[at+1:]
-		// A compartment: Patient/1/Observation is about the patient.
-		if at >= 2 && known[segs[at-2]] && fhir.IsID(segs[at-1]) && len(rest) == 0 {
-			if segs[at-2] == "Patient" {
-				a.id = "" // the search is about Observation
-			}
+		// A compartment: Patient/1/Observation searches what is about the patient.
+		if at >= 2 && segs[at-2] == "Patient" && fhir.IsID(segs[at-1]) {
+			a.patient = segs[at-1]
 		}
 	}
 	for i, s := range rest {

@@ -209,7 +209,7 @@ func (s *lis2Stream) message(c *analyze.Conn, dir analyze.Dir, b []byte, cut boo
 	for _, r := range s.msg.Records {
 		switch r.Type() {
 		case 'H':
-			sender = s.header(c, dir, d, r)
+			sender = s.header(d, r)
 		case 'P':
 			patients++
 			if d.PatientRef == "" {
@@ -279,6 +279,8 @@ func (s *lis2Stream) message(c *analyze.Conn, dir analyze.Dir, b []byte, cut boo
 	// side is the analyser. A query comes from an instrument as well.
 	if results > 0 || queries > 0 && orders == 0 {
 		c.Evidence(source(c, dir), device.AttrClass, string(device.ClassLabAnalyser), "lis2-a2.records", device.Claimed)
+		evidence(c, source(c, dir), device.Structured, string(device.AttrVendor), d.Vendor, "lis2-a2.h-5", string(device.AttrModel), d.Model, "lis2-a2.h-5",
+			string(device.AttrSerial), d.Serial, "lis2-a2.h-5", string(device.AttrFirmware), d.Firmware, "lis2-a2.h-5")
 	} else if orders > 0 {
 		c.Evidence(destination(c, dir), device.AttrClass, string(device.ClassLabAnalyser), "lis2-a2.records", device.Hint)
 	}
@@ -286,39 +288,26 @@ func (s *lis2Stream) message(c *analyze.Conn, dir analyze.Dir, b []byte, cut boo
 }
 
 // header reads H-5, which by custom is name^serial^version or
-// name^version^serial: what has dots between digits is the version.
-func (s *lis2Stream) header(c *analyze.Conn, dir analyze.Dir, d *event.MedicalDevice, h astm.Record) string {
+// name^version^serial: what has dots between digits is the version. It is the
+// identity of an instrument; an information system names itself there too, and
+// which of the two it is the records tell.
+func (s *lis2Stream) header(d *event.MedicalDevice, h astm.Record) string {
 	name := s.text(h.Comp(5, 1))
 	for _, n := range []int{2, 3} {
 		v := s.text(h.Comp(5, n))
 		switch {
-		case v == "":
 		case isVersion(v):
 			d.Firmware = firstOf(d.Firmware, v)
-		default:
+		case len(v) >= 3:
 			d.Serial = firstOf(d.Serial, v)
 		}
 	}
-	vendor, model := makerOf(name)
-	d.Vendor, d.Model = vendor, model
+	d.Vendor, d.Model = makerOf(name)
 	if v := s.text(h.Field(13)); v != "" {
 		d.Attributes = append(d.Attributes, event.KV{Name: "version", Value: v})
 	}
 	if v := s.text(h.Comp(10, 1)); v != "" {
 		d.Attributes = append(d.Attributes, event.KV{Name: "receiver", Value: v})
-	}
-	// An information system names itself in H-5 too: it is a model only of the
-	// side that sends results, which the other fields tell.
-	side := source(c, dir)
-	if d.Serial != "" || d.Firmware != "" || vendor != "" {
-		evidence(c, side, device.Structured, string(device.AttrVendor), vendor, "lis2-a2.h-5", string(device.AttrModel), model, "lis2-a2.h-5",
-			string(device.AttrSerial), d.Serial, "lis2-a2.h-5", string(device.AttrFirmware), d.Firmware, "lis2-a2.h-5")
-	} else {
-		c.Evidence(side, device.AttrHostname, name, "lis2-a2.h-5", device.Hint)
-		d.Model = ""
-	}
-	if cl := classOfModel(model); cl != "" {
-		c.Evidence(side, device.AttrClass, string(cl), "lis2-a2.h-5", device.Hint)
 	}
 	return name
 }

@@ -58,7 +58,6 @@ type httpStream struct {
 	held    int
 	lossy   bool
 	h2      *h2Conn
-	preface int // bytes of the client's preface seen, after a change to HTTP/2
 	seen    [2]bool
 }
 
@@ -127,9 +126,6 @@ func (s *httpStream) read(c *analyze.Conn, dir analyze.Dir, data []byte) (int64,
 		used += n
 		data = data[min(n, int64(len(data))):]
 		if err != nil {
-			if s.preface == 0 && dir == s.client && p.Idle() {
-				s.flush(c)
-			}
 			return used, analyze.Reject
 		}
 		switch ev {
@@ -244,13 +240,8 @@ func (s *httpStream) flush(c *analyze.Conn) {
 
 // tunnel is reached when a response says that another protocol follows.
 func (s *httpStream) tunnel(c *analyze.Conn, p *http1.Parser) analyze.Verdict {
-	s.responseDone(c, p)
 	h := p.Head()
 	x := s.next()
-	if x != nil && x.responding {
-		x.answered = true
-		x.anomalies |= h.Anomalies
-	}
 	up := strings.ToLower(h.Get("upgrade"))
 	if strings.HasPrefix(up, "h2c") {
 		// RFC 7540 §3.2: the answer to the request that asked for the change
@@ -258,10 +249,11 @@ func (s *httpStream) tunnel(c *analyze.Conn, p *http1.Parser) analyze.Verdict {
 		s.h2 = newH2(&s.reporter, s.client)
 		if x != nil {
 			s.h2.upgraded(x, s.client)
-			s.waiting = nil
+			s.waiting, s.held = nil, 0
 		}
 		return analyze.More
 	}
+	s.responseDone(c, p)
 	s.flush(c)
 	if strings.HasPrefix(up, "websocket") {
 		c.App = "websocket"

@@ -163,34 +163,33 @@ func isPersonal(seg string) bool {
 // identifying reports a string that looks like an identifier rather than a
 // word of an interface.
 func identifying(s string) bool {
-	digits, letters, hex, other := 0, 0, 0, 0
+	if len(s) > 64 {
+		return true
+	}
+	digits, run, runDigits, hex := 0, 0, 0, 0
 	for i := range len(s) {
-		switch ch := s[i]; {
-		case ch >= '0' && ch <= '9':
-			digits++
-			hex++
-		case ch >= 'a' && ch <= 'f' || ch >= 'A' && ch <= 'F':
-			letters++
-			hex++
-		case ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z':
-			letters++
-		case ch == '@' || ch == '^' || ch == '|' || ch == ',' || ch >= 0x80:
+		c := s[i]
+		digit := c >= '0' && c <= '9'
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		switch {
+		case c == '@' || c == '^' || c == '|' || c == ',' || c >= 0x80:
 			return true
-		default:
-			other++
+		case !digit && !letter:
+			run, runDigits, hex = 0, 0, 0
+			continue
+		case digit:
+			digits++
+			runDigits++
+		}
+		run++
+		if digit || c|0x20 <= 'f' {
+			hex++
+		}
+		if run >= 16 && (runDigits >= 2 || hex == run) {
+			return true
 		}
 	}
-	switch {
-	case digits >= 5:
-		return true
-	case len(s) >= 16 && digits >= 2 && other <= 4:
-		return true
-	case hex >= 16 && hex == letters+digits:
-		return true
-	case len(s) > 64:
-		return true
-	}
-	return false
+	return digits >= 5
 }
 
 // isUID reports a DICOM unique identifier (PS3.5 §9.1).

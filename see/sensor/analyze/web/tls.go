@@ -113,7 +113,13 @@ func emitTLS(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source
 	if h := a.Server; h != nil && !h.Retry {
 		d.Version = tlsmeta.VersionName(a.Version())
 		d.Cipher = tlsmeta.CipherName(h.Cipher)
-		c.Service(c.App)
+		if c.App == "webrtc" {
+			// Peers on ports of the moment: nobody offers a service there.
+			c.Evidence(analyze.Server, device.AttrUses, c.App, source, device.Claimed)
+			c.Evidence(analyze.Client, device.AttrUses, c.App, source, device.Claimed)
+		} else {
+			c.Service(c.App)
+		}
 	}
 	var notes []string
 	d.ServerChain, notes = chainOf(c, a, a.ServerDir(), analyze.Server, source, notes)
@@ -137,21 +143,21 @@ func emitTLS(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source
 	case a.Complete:
 		e.Status = event.StatusSuccess
 	}
-	e.Message = tlsMessage(d, e)
+	e.Message = tlsMessage(strings.ToUpper(source), d, e)
 	c.Emit(e)
 }
 
-func tlsMessage(d *event.TLS, e *event.Event) string {
+func tlsMessage(name string, d *event.TLS, e *event.Event) string {
 	var sb strings.Builder
 	switch {
 	case e.Status == event.StatusFailure:
-		sb.WriteString("TLS handshake failed")
+		sb.WriteString(name + " handshake failed")
 	case d.Resumed:
-		sb.WriteString("TLS session resumed")
+		sb.WriteString(name + " session resumed")
 	case d.Version == "":
-		sb.WriteString("TLS handshake without visible answer")
+		sb.WriteString(name + " handshake without visible answer")
 	default:
-		sb.WriteString("TLS handshake")
+		sb.WriteString(name + " handshake")
 	}
 	if d.SNI != "" {
 		sb.WriteString(" for " + d.SNI)

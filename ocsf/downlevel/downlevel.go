@@ -54,53 +54,44 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 )
 
-// Version is an OCSF version that events can be rewritten for.
-type Version string
-
-// The versions.
+// The versions that events can be rewritten for.
 const (
-	V1_1 Version = "1.1.0"
-	V1_3 Version = "1.3.0"
+	V1_1 = "1.1.0"
+	V1_3 = "1.3.0"
 )
 
-// Versions returns the versions, oldest first.
-func Versions() []Version { return []Version{V1_1, V1_3} }
-
-// ParseVersion reads "1.1", "1.1.0", "1.3" or "1.3.0".
-func ParseVersion(s string) (Version, error) {
-	for _, v := range Versions() {
-		if s == string(v) || s+".0" == string(v) {
-			return v, nil
-		}
-	}
-	return "", fmt.Errorf("OCSF version %q: want 1.1, 1.3 or %s", s, event.SchemaVersion)
-}
+// Versions returns the versions, newest first.
+func Versions() []string { return []string{V1_3, V1_1} }
 
 type object = map[string]any
 
-// Append appends the event, one JSON object of OCSF 1.8.0 as AppendOCSF of
+// Convert returns the event, one JSON object of OCSF 1.8.0 as AppendOCSF of
 // core/event writes it, rewritten for the version, with sorted attribute names.
-func Append(dst, ocsf []byte, v Version) ([]byte, error) {
+// It does not change its argument.
+func Convert(ocsf []byte, version string) ([]byte, error) {
+	if !slices.Contains(Versions(), version) {
+		return nil, fmt.Errorf("OCSF version %q: want one of %v", version, Versions())
+	}
 	d := json.NewDecoder(bytes.NewReader(ocsf))
 	d.UseNumber()
 	var ev object
 	if err := d.Decode(&ev); err != nil {
-		return dst, fmt.Errorf("rewrite event for OCSF %s: %w", v, err)
+		return nil, fmt.Errorf("rewrite event for OCSF %s: %w", version, err)
 	}
 	meta, _ := ev["metadata"].(object)
 	if got := meta["version"]; got != event.SchemaVersion {
-		return dst, fmt.Errorf("rewrite event for OCSF %s: it is of version %v, want %s", v, got, event.SchemaVersion)
+		return nil, fmt.Errorf("rewrite event for OCSF %s: it is of version %v, want %s", version, got, event.SchemaVersion)
 	}
-	r := rewriter{v: v, unmapped: object{}}
+	r := rewriter{version: version, unmapped: object{}}
 	if u, ok := ev["unmapped"].(object); ok {
 		r.unmapped = u
 	}
 	delete(ev, "unmapped")
-	meta["version"] = string(v)
+	meta["version"] = version
 
 	class := r.class(ev, meta)
 	for _, name := range sorted(ev) {
-		if !slices.Contains(base, name) && !slices.Contains(class.attributes, name) && !(v != V1_1 && class.network && slices.Contains(since1_3, name)) {
+		if !slices.Contains(base, name) && !slices.Contains(class.attributes, name) && !(version != V1_1 && class.network && slices.Contains(since1_3, name)) {
 			r.unmapped[name] = ev[name]
 			delete(ev, name)
 		}
@@ -111,15 +102,11 @@ func Append(dst, ocsf []byte, v Version) ([]byte, error) {
 	if len(r.unmapped) > 0 {
 		ev["unmapped"] = r.unmapped
 	}
-	b, err := json.Marshal(ev)
-	if err != nil {
-		return dst, err
-	}
-	return append(dst, b...), nil
+	return json.Marshal(ev)
 }
 
 type rewriter struct {
-	v        Version
+	version  string
 	unmapped object
 }
 
@@ -232,7 +219,7 @@ func (r *rewriter) observables(ev object) {
 		return
 	}
 	newest := int64(10)
-	if r.v != V1_1 {
+	if r.version != V1_1 {
 		newest = 19
 	}
 	list = slices.DeleteFunc(list, func(e any) bool {
