@@ -267,29 +267,31 @@ func (f *inventoryFlags) show() *cobra.Command {
 }
 
 func (f *inventoryFlags) export() *cobra.Command {
-	var format, name string
+	var format, name, site string
 	c := &cobra.Command{
-		Use: "export", Short: "Export the inventory: csv, json, or for NetBox's import", Args: cobra.NoArgs,
-		Long: "csv                one row a device\njson               everything, as the inventory file's devices\n" +
-			"netbox-devices     CSV for NetBox's device import\nnetbox-interfaces  CSV for its interface import\nnetbox-addresses   CSV for its IP address import\n" +
+		Use: "export", Short: "Export the inventory: CSV, JSON, or for NetBox's import", Args: cobra.NoArgs,
+		Long: "csv                one row a device\njson               every device with all evidence\n" +
+			"netbox-devices     CSV for NetBox's device import\nnetbox-interfaces  CSV for its interface import\n" +
+			"netbox-macs        CSV for its MAC address import\nnetbox-addresses   CSV for its IP address import\n" +
 			"netbox-json        bodies for NetBox's REST API, bulk create",
 		RunE: func(c *cobra.Command, _ []string) error {
 			inv, err := f.open()
 			if err != nil {
 				return err
 			}
-			write, ok := exporters(inv)[format]
-			if !ok {
-				return unknownFormat(format, "csv", "json", "netbox-devices", "netbox-interfaces", "netbox-addresses", "netbox-json")
+			to := exporter(format, site)
+			if to == nil {
+				return unknownFormat(format, exportFormats...)
 			}
+			write := func(w io.Writer) error { return to(w, inv.Devices()) }
 			if name == "" {
 				return write(c.OutOrStdout())
 			}
 			return writeFile(name, write)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "csv", "csv, json, netbox-devices, netbox-interfaces, netbox-addresses or netbox-json")
+	c.Flags().StringVar(&format, "format", "csv", strings.Join(exportFormats, ", "))
+	c.Flags().StringVar(&site, "site", "", "name of the NetBox site that the devices belong to")
 	c.Flags().StringVarP(&name, "output", "o", "", "file to write; standard output when empty")
 	return c
 }
-

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/asepsis/asepsis/core/event"
@@ -31,11 +32,14 @@ type Options struct {
 }
 
 // NothingReadableError says that no packet could be read from any input.
-type NothingReadableError struct{ Err error }
+type NothingReadableError struct {
+	Names []string
+	Err   error
+}
 
 func (e *NothingReadableError) Error() string {
 	if e.Err == nil {
-		return "the capture holds no packets"
+		return strings.Join(e.Names, ", ") + ": there are no packets in it"
 	}
 	return e.Err.Error()
 }
@@ -113,7 +117,7 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 	}
 	st := s.Stats()
 	if st.Packets == 0 && ctx.Err() == nil {
-		return nil, &NothingReadableError{Err: runErr}
+		return nil, &NothingReadableError{Names: names, Err: runErr}
 	}
 	r := &Report{
 		Capture:    Capture{Files: orEmpty(names), Packets: st.Packets, Bytes: st.Bytes, Undecoded: st.Undecoded, SnapCut: st.SnapCut, Truncated: len(damage), Damage: damage},
@@ -160,7 +164,11 @@ func damages(err error) (damage []Damage, other error) {
 	for _, e := range errs {
 		var c *capture.CorruptError
 		if errors.As(e, &c) {
-			damage = append(damage, Damage{File: c.Name, Offset: c.Offset, Reason: c.Reason})
+			reason := c.Reason
+			if c.Err != nil {
+				reason += ": " + c.Err.Error()
+			}
+			damage = append(damage, Damage{File: c.Name, Offset: c.Offset, Reason: reason})
 			continue
 		}
 		other = errors.Join(other, e)

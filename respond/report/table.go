@@ -36,7 +36,12 @@ func (r *Report) WriteTable(out io.Writer) error {
 
 type table struct{ *bufio.Writer }
 
-func (w *table) line(s string) { _, _ = w.WriteString(strings.TrimRight(s, " ") + "\n") }
+// keep is a space at which wrap does not break a line.
+const keep = "\u00a0"
+
+func (w *table) line(s string) {
+	_, _ = w.WriteString(strings.TrimRight(strings.ReplaceAll(s, keep, " "), " ") + "\n")
+}
 
 func (w *table) title(s string) {
 	w.line("")
@@ -230,9 +235,9 @@ func (r *Report) protocolList(w *table) {
 	w.title("PROTOCOLS (flows, or messages where there are no flows)")
 	parts := make([]string, len(es))
 	for i, e := range es {
-		parts[i] = e.name + " " + count(e.n)
+		parts[i] = e.name + keep + count(e.n)
 	}
-	w.wrap("  ", "  ", strings.ReplaceAll(strings.Join(parts, ", "), " ", "\u00a0")) // a name stays with its number
+	w.wrap("  ", "  ", strings.Join(parts, ", "))
 }
 
 func (r *Report) findingList(w *table) {

@@ -86,12 +86,8 @@ const (
 // InFrame reports whether a frame has begun and not ended.
 func (s *Scanner) InFrame() bool { return s.state == framed || s.state == bare }
 
-// headers are what a message or batch begins with.
-func header(b []byte) bool {
-	return len(b) >= 3 && (string(b[:3]) == "MSH" || string(b[:3]) == "FHS" || string(b[:3]) == "BHS")
-}
-
-// headerPrefix reports whether b may become a header.
+// headerPrefix reports whether b may become the start of a message, batch or
+// file header; three bytes are one.
 func headerPrefix(b []byte) bool {
 	n := min(len(b), 3)
 	return string(b[:n]) == "MSH"[:n] || string(b[:n]) == "FHS"[:n] || string(b[:n]) == "BHS"[:n]

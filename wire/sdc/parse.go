@@ -177,9 +177,7 @@ func (r *reader) end() {
 	t, e := &r.t, r.e
 	if r.state == t.Depth() {
 		if r.patient > 0 {
-			for _, x := range r.idents[:min(len(r.idents), MaxList-len(e.Patients))] {
-				e.Patients = append(e.Patients, x)
-			}
+			e.Patients = append(e.Patients, r.idents[:min(len(r.idents), MaxList-len(e.Patients))]...)
 		}
 		r.state, r.patient, r.idents = 0, 0, r.idents[:0]
 	}

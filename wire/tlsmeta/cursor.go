@@ -10,10 +10,16 @@ type cursor struct {
 	bad bool
 }
 
-func (c *cursor) left() int { return len(c.b) - c.off }
+// left returns how many bytes remain, 0 after a violation: loops over lists end.
+func (c *cursor) left() int {
+	if c.bad {
+		return 0
+	}
+	return len(c.b) - c.off
+}
 
 func (c *cursor) take(n int) []byte {
-	if c.bad || n < 0 || n > c.left() {
+	if n < 0 || n > c.left() {
 		c.bad = true
 		return nil
 	}

@@ -3,8 +3,11 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/asepsis/asepsis/platform/config"
 )
 
 const (
@@ -22,26 +25,13 @@ const (
 // Config says what to capture and with how much memory. [Default] documents the
 // defaults.
 type Config struct {
-	// Interface is the name of the network interface, for example "eth1".
-	Interface string `yaml:"interface"`
-	// Workers is the number of sources that share the interface's frames,
-	// 1..64.
-	Workers int `yaml:"workers"`
-	// RingBytes is the memory of each worker for frames not yet taken, 2 MiB to
-	// 1 GiB, rounded up to whole MiB. The kernel reserves it and it cannot
-	// be swapped.
-	RingBytes int `yaml:"ring_bytes"`
-	// BlockTimeout is how long a frame may wait in a block that is not full,
-	// 1 ms to 10 s.
-	BlockTimeout time.Duration `yaml:"block_timeout"`
-	// SnapLen is how many bytes of a frame are taken, 64..262144.
-	SnapLen int `yaml:"snap_len"`
-	// Promiscuous takes frames for any receiver, as a mirror port needs it.
-	Promiscuous bool `yaml:"promiscuous"`
-	// Rollover sends frames to another worker when a worker's ring is full.
-	// Fewer frames are lost, but the frames of a flow may then come from
-	// several sources and out of order.
-	Rollover bool `yaml:"rollover"`
+	Interface    string          `yaml:"interface" doc:"Name of the network interface, for example eth1; --iface overrides it."`
+	Workers      int             `yaml:"workers" doc:"Sources that share the interface's frames by flow, 1 to 64."`
+	RingBytes    config.ByteSize `yaml:"ring_bytes" doc:"Memory of each worker for frames not yet taken, 2MiB to 1GiB. The kernel reserves it and it cannot be swapped."`
+	BlockTimeout time.Duration   `yaml:"block_timeout" doc:"How long a frame may wait in a block that is not full, 1ms to 10s."`
+	SnapLen      int             `yaml:"snap_len" doc:"Bytes of a frame that are taken, 64 to 262144."`
+	Promiscuous  bool            `yaml:"promiscuous" doc:"Take frames for any receiver, as a mirror port needs it."`
+	Rollover     bool            `yaml:"rollover" doc:"Send frames to another worker when a worker's ring is full: fewer are lost, but those of a flow may come out of order."`
 }
 
 // Default is one worker with a ring of 32 MiB, blocks handed over after 20 ms,
@@ -49,31 +39,44 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Workers:      1,
-		RingBytes:    32 << 20,
+		RingBytes:    32 * config.MiB,
 		BlockTimeout: 20 * time.Millisecond,
 		SnapLen:      maxSnapLen,
 		Promiscuous:  true,
 	}
 }
 
-// Validate checks the fields without looking at the host.
+// Validate checks the fields without looking at the host. An empty interface is
+// left to Open: the command line may name one.
 func (c Config) Validate() error {
-	bad := func(field, why, hint string) error {
-		return &Error{Interface: c.Interface, Err: fmt.Errorf("%w: %s: %s", ErrConfig, field, why), hint: hint}
-	}
 	switch {
-	case c.Interface == "":
-		return bad("interface", "is empty", "name the interface of the mirror port; ip -br link lists them")
 	case len(c.Interface) > 15:
-		return bad("interface", "is longer than the 15 bytes that Linux allows", "ip -br link lists the interfaces")
+		return config.Invalid("interface", "ip -br link lists the interfaces", "%s is longer than the 15 bytes that Linux allows", c.Interface)
 	case c.Workers < 1 || c.Workers > maxWorkers:
-		return bad("workers", fmt.Sprintf("%d is not within 1..%d", c.Workers, maxWorkers), "use at most one for each core")
+		return config.Invalid("workers", "use at most one for each core", "%d is not within 1..%d", c.Workers, maxWorkers)
 	case c.RingBytes < minRing || c.RingBytes > maxRing:
-		return bad("ring_bytes", fmt.Sprintf("%d is not within %d..%d", c.RingBytes, minRing, maxRing), fmt.Sprintf("the default is %d", Default().RingBytes))
+		return config.Invalid("ring_bytes", fmt.Sprintf("the default is %v", Default().RingBytes), "%d is not within %d..%d", c.RingBytes, minRing, maxRing)
 	case c.BlockTimeout < minTimeout || c.BlockTimeout > maxTimeout:
-		return bad("block_timeout", fmt.Sprintf("%v is not within %v..%v", c.BlockTimeout, minTimeout, maxTimeout), fmt.Sprintf("the default is %v", Default().BlockTimeout))
+		return config.Invalid("block_timeout", fmt.Sprintf("the default is %v", Default().BlockTimeout), "%v is not within %v..%v", c.BlockTimeout, minTimeout, maxTimeout)
 	case c.SnapLen < minSnapLen || c.SnapLen > maxSnapLen:
-		return bad("snap_len", fmt.Sprintf("%d is not within %d..%d", c.SnapLen, minSnapLen, maxSnapLen), fmt.Sprintf("the default, %d, takes whole frames", maxSnapLen))
+		return config.Invalid("snap_len", fmt.Sprintf("the default, %d, takes whole frames", maxSnapLen), "%d is not within %d..%d", c.SnapLen, minSnapLen, maxSnapLen)
 	}
 	return nil
+}
+
+// check is Validate for Open, which needs an interface.
+func (c Config) check() error {
+	err := c.Validate()
+	if err == nil && c.Interface == "" {
+		err = config.Invalid("interface", "name the interface of the mirror port; ip -br link lists them", "is empty")
+	}
+	if err == nil {
+		return nil
+	}
+	e := &Error{Interface: c.Interface}
+	var f *config.FieldError
+	if errors.As(err, &f) {
+		e.Err, e.hint = fmt.Errorf("%w: %s: %s", ErrConfig, f.Field, f.Message), f.Hint
+	}
+	return e
 }

@@ -10,11 +10,11 @@ import (
 
 func TestTheDefaultsNeedOnlyAnInterface(t *testing.T) {
 	c := Default()
-	if err := c.Validate(); err == nil {
+	if err := c.check(); err == nil {
 		t.Error("no interface is accepted")
 	}
 	c.Interface = "eth0"
-	if err := c.Validate(); err != nil {
+	if err := c.check(); err != nil {
 		t.Error(err)
 	}
 }
@@ -26,7 +26,7 @@ func TestConfigIsCheckedAtItsEdges(t *testing.T) {
 		err  string
 	}{
 		{"an interface name of 15 bytes", func(c *Config) { c.Interface = "abcdefghijklmno" }, ""},
-		{"an interface name of 16 bytes", func(c *Config) { c.Interface = "abcdefghijklmnop" }, "live capture on abcdefghijklmnop: invalid configuration: interface: is longer than the 15 bytes that Linux allows"},
+		{"an interface name of 16 bytes", func(c *Config) { c.Interface = "abcdefghijklmnop" }, "live capture on abcdefghijklmnop: invalid configuration: interface: abcdefghijklmnop is longer than the 15 bytes that Linux allows"},
 		{"no worker", func(c *Config) { c.Workers = 0 }, "live capture on eth0: invalid configuration: workers: 0 is not within 1..64"},
 		{"64 workers", func(c *Config) { c.Workers = 64 }, ""},
 		{"65 workers", func(c *Config) { c.Workers = 65 }, "live capture on eth0: invalid configuration: workers: 65 is not within 1..64"},
@@ -41,7 +41,7 @@ func TestConfigIsCheckedAtItsEdges(t *testing.T) {
 			cfg := Default()
 			cfg.Interface = "eth0"
 			c.set(&cfg)
-			err := cfg.Validate()
+			err := cfg.check()
 			if c.err == "" {
 				if err != nil {
 					t.Error(err)

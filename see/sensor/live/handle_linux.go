@@ -31,7 +31,7 @@ type Handle struct {
 // privileges can be dropped afterwards. Close must be called, also after ctx has
 // ended. Errors are of type *Error.
 func Open(ctx context.Context, cfg Config) (*Handle, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)

@@ -18,7 +18,7 @@ import (
 	"github.com/asepsis/asepsis/wire/capture"
 )
 
-func config(iface string) Config {
+func liveConfig(iface string) Config {
 	c := Default()
 	c.Interface = iface
 	c.RingBytes = 8 << 20
@@ -67,7 +67,7 @@ func TestTrafficBetweenTwoHostsIsSeenByAThirdAsTcpdumpSeesIt(t *testing.T) {
 	l.start("b", []string{helperEnv + "=http"}, self(t)).expect("ready")
 	send := l.sender("a", "a0")
 	reference := l.tcpdump("s", "s0")
-	sensor := l.sense("s", config("s0"), "drop") // capture goes on without root
+	sensor := l.sense("s", liveConfig("s0"), "drop") // capture goes on without root
 	send.sendFrame(markerFrame("begin"))
 	sensor.expect("saw begin")
 
@@ -115,7 +115,7 @@ func TestFramesOfTheHostItselfAreSeen(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
 	reference := l.tcpdump("a", "a0")
-	sensor := l.sense("a", config("a0"))
+	sensor := l.sense("a", liveConfig("a0"))
 	send.sendFrame(markerFrame("begin"))
 	l.in("a", "ping", "-q", "-c", "2", "-i", "0.01", "10.9.0.2")
 	send.sendFrame(markerFrame("end"))
@@ -129,7 +129,7 @@ func TestVLANTagsAreWhereTheyWere(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
 	reference := l.tcpdump("s", "s0")
-	sensor := l.sense("s", config("s0"))
+	sensor := l.sense("s", liveConfig("s0"))
 	send.sendFrame(markerFrame("begin"))
 	var sent []capture.Frame
 	for _, tags := range []string{"8100a005", "88a80064" + "81000005", "8100efff" + "81000001" + "81000002", "81000000", "88a80000"} {
@@ -163,7 +163,7 @@ func TestAFanOutDeliversEachFrameOnceAndEachFlowFromOneSource(t *testing.T) {
 	l.start("b", []string{helperEnv + "=http"}, self(t)).expect("ready")
 	send := l.sender("a", "a0")
 	reference := l.tcpdump("s", "s0")
-	cfg := config("s0")
+	cfg := liveConfig("s0")
 	cfg.Workers = 2
 	sensor := l.sense("s", cfg)
 	send.sendFrame(markerFrame("begin"))
@@ -210,7 +210,7 @@ func TestAFanOutDeliversEachFrameOnceAndEachFlowFromOneSource(t *testing.T) {
 func TestAFanOutJoinsFragments(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
-	cfg := config("s0")
+	cfg := liveConfig("s0")
 	cfg.Workers = 2
 	sensor := l.sense("s", cfg)
 	l.in("a", "ping", "-q", "-c", "1", "-s", "4000", "10.9.0.2")
@@ -235,7 +235,7 @@ func TestAFanOutJoinsFragments(t *testing.T) {
 
 func TestOnLoopbackEachFrameIsSeenOnce(t *testing.T) {
 	l := newLab(t)
-	sensor := l.sense("s", config("lo"))
+	sensor := l.sense("s", liveConfig("lo"))
 	send := l.sender("s", "lo")
 	l.in("s", "ping", "-q", "-c", "4", "-i", "0.01", "127.0.0.1")
 	send.sendFrame(markerFrame("end"))
@@ -258,7 +258,7 @@ func TestATunDeviceGivesRawIP(t *testing.T) {
 		t.Fatal("no answer")
 	}
 	l.ip("s", "link", "set", "tun0", "up")
-	sensor := l.senseOnly("s", config("tun0"))
+	sensor := l.senseOnly("s", liveConfig("tun0"))
 	sensor.expect("ready")
 	packet, _ := hex.DecodeString("450000200001000040110000" + "0a0900010a090002" + "00090009000c0000" + "61626364")
 	tun.say(hex.EncodeToString(packet))
@@ -272,7 +272,7 @@ func TestATunDeviceGivesRawIP(t *testing.T) {
 func TestFramesAreCutAtTheSnapLength(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
-	cfg := config("s0")
+	cfg := liveConfig("s0")
 	cfg.SnapLen = 64
 	sensor := l.sense("s", cfg)
 	send.sendFrame(append(markerFrame("end"), make([]byte, 926)...))
@@ -288,7 +288,7 @@ func TestFramesAreCutAtTheSnapLength(t *testing.T) {
 func TestFramesBeforeTheEndOfTheContextAreDelivered(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
-	cfg := config("s0")
+	cfg := liveConfig("s0")
 	cfg.BlockTimeout = 500 * time.Millisecond
 	sensor := l.sense("s", cfg)
 	for i := range 10 {
@@ -303,7 +303,7 @@ func TestFramesBeforeTheEndOfTheContextAreDelivered(t *testing.T) {
 func TestLossesOfAFullRingAreCounted(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
-	cfg := config("s0")
+	cfg := liveConfig("s0")
 	cfg.RingBytes = 2 << 20
 	sensor := l.sense("s", cfg, "stall")
 	const sent = 6000
@@ -342,7 +342,7 @@ func TestLossesOfAFullRingAreCounted(t *testing.T) {
 func TestAnInterfaceThatGoesAwayEndsTheCaptureWithItsReason(t *testing.T) {
 	l := newLab(t)
 	send := l.sender("a", "a0")
-	sensor := l.sense("s", config("s0"))
+	sensor := l.sense("s", liveConfig("s0"))
 	send.sendFrame(markerFrame("before"))
 	l.ip("s", "link", "set", "s0", "down")
 	r, frames := sensor.finish()
@@ -350,13 +350,13 @@ func TestAnInterfaceThatGoesAwayEndsTheCaptureWithItsReason(t *testing.T) {
 		t.Errorf("%d frames, %+v", len(frames), r)
 	}
 
-	r, _ = l.senseOnly("s", config("s0")).finish()
+	r, _ = l.senseOnly("s", liveConfig("s0")).finish()
 	if !slices.Equal(r.Is, []string{"down"}) {
 		t.Errorf("opened while down: %+v", r)
 	}
 
 	l.ip("s", "link", "set", "s0", "up")
-	sensor = l.sense("s", config("s0"))
+	sensor = l.sense("s", liveConfig("s0"))
 	l.ip("s", "link", "del", "s0")
 	r, _ = sensor.finish()
 	if len(r.Is) != 1 || r.Is[0] != "none" && r.Is[0] != "down" || r.Hint == "" {
@@ -370,7 +370,7 @@ func TestCloseEndsACallOfNextThatWaits(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			cfg := config("lo")
+			cfg := liveConfig("lo")
 			cfg.Workers = 3
 			cfg.Rollover = how == "close"
 			h, err := Open(ctx, cfg)
@@ -420,7 +420,7 @@ func TestCloseEndsACallOfNextThatWaits(t *testing.T) {
 
 func TestNoMemoryIsAllocatedPerLiveFrame(t *testing.T) {
 	needRoot(t)
-	h, err := Open(context.Background(), config("lo"))
+	h, err := Open(context.Background(), liveConfig("lo"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (s *ringSource) mapRing() error {
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_RESERVE, vlanLen); err != nil {
 		return openError(name, "reserve room for a VLAN tag", err)
 	}
-	blocks := (s.cfg.RingBytes + blockBytes - 1) / blockBytes
+	blocks := (int(s.cfg.RingBytes) + blockBytes - 1) / blockBytes
 	req := &unix.TpacketReq3{
 		Block_size:     blockBytes,
 		Block_nr:       uint32(blocks),

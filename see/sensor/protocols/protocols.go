@@ -10,6 +10,7 @@ import (
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/see/sensor/analyze/clinical"
 	"github.com/asepsis/asepsis/see/sensor/analyze/imaging"
+	"github.com/asepsis/asepsis/see/sensor/analyze/lan"
 	"github.com/asepsis/asepsis/see/sensor/analyze/web"
 )
 
@@ -18,7 +19,8 @@ func All() []analyze.Protocol {
 	return slices.Concat(
 		imaging.Protocols(),
 		clinical.Protocols(),
-		web.Protocols(clinical.Interpreters()...),
+		lan.Protocols(),
+		web.Protocols(slices.Concat(clinical.Interpreters(), lan.Interpreters())...),
 	)
 }
 

@@ -81,7 +81,9 @@ func keys(query string) []string {
 // keyName accepts what can be a parameter's name: a value that was sent without
 // a name must not pass for one.
 func keyName(k string) string {
-	k = strings.NewReplacer("%3A", ":", "%3a", ":", "%24", "$").Replace(k)
+	if strings.IndexByte(k, '%') >= 0 {
+		k = strings.NewReplacer("%3A", ":", "%3a", ":", "%24", "$").Replace(k)
+	}
 	if k == "" || len(k) > short {
 		return ""
 	}

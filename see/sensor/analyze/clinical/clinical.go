@@ -81,17 +81,29 @@ func patientRef(c *analyze.Conn, id, authority string) string {
 
 // eui64 normalises an EUI-64 to sixteen upper-case digits, "" when v is none.
 func eui64(v string) string {
-	v = strings.NewReplacer("-", "", ":", "", ".", "").Replace(strings.TrimSpace(v))
-	if len(v) != 16 {
-		return ""
-	}
-	v = strings.ToUpper(v)
+	var out [16]byte
+	n := 0
 	for i := 0; i < len(v); i++ {
-		if (v[i] < '0' || v[i] > '9') && (v[i] < 'A' || v[i] > 'F') {
+		c := v[i]
+		switch {
+		case c == '-' || c == ':' || c == '.' || c == ' ':
+			continue
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 'A'
+		case c >= '0' && c <= '9' || c >= 'A' && c <= 'F':
+		default:
 			return ""
 		}
+		if n == len(out) {
+			return ""
+		}
+		out[n] = c
+		n++
 	}
-	return v
+	if n < len(out) {
+		return ""
+	}
+	return string(out[:])
 }
 
 // evidence gives several attributes of one side from one source.

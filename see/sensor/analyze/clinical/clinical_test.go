@@ -49,6 +49,7 @@ func TestCapturesGiveTheIdentityOfTheirDevices(t *testing.T) {
 		{ours + "poct1a.pcap", []fact{{"10.20.3.46", "class", "lab-analyser", "poct1-a.HEL.R01"}, {"10.20.3.46", "serial", "FICT-BGA-4", "poct1-a.dev.serial_id"}, {"10.20.3.46", "mac", "00:40:49:0a:10:31", "poct1-a.dev.device_id"}, {"10.20.3.61", "service", "poct1-a/tcp:3500", "poct1-a"}}},
 		{ours + "sdc.pcap", []fact{{"10.20.3.43", "class", "ventilator", "sdc.mds.type"}, {"10.20.3.43", "class", "ventilator", "sdc.scope.type"}, {"10.20.3.43", "location", "LINDENHOF/OR/OR3/1", "sdc.scope.location"}, {"10.20.3.43", "udi", "(01)09520000000240(21)FICT-VENT-7", "sdc.mds.udi"}, {"10.20.3.44", "model", "Perseus (fictional)", "dpws.this-model.model-name"},
 			{"10.20.3.44", "firmware", "3.01", "dpws.this-device.firmware-version"}, {"10.20.3.44", "device_id", "urn:uuid:0dd4ffa0-cfbe-5936-b2b7-185b76ffd095", "ws-discovery.endpoint-reference"}, {"10.20.3.20", "uses", "sdc", "sdc"}}},
+		{ours + "wsd/wsdd.pcap", []fact{{"192.0.2.11", "class", "workstation", "ws-discovery.types"}}},
 		{ours + "fhir-http.pcap", []fact{{"10.20.3.60", "service", "fhir/tcp:8080", "fhir"}, {"10.20.3.60", "banner", "Lindenhof EHR (fictional) 7.3", "fhir.capability.software"}}},
 		{ours + "dicomweb.pcap", []fact{{"10.20.3.101", "service", "dicomweb/tcp:8042", "dicomweb"}, {"10.20.3.101", "class", "pacs", "dicomweb.stow-rs"}}},
 	} {

@@ -4,6 +4,7 @@ package clinical
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
@@ -18,7 +19,7 @@ func Discovery() analyze.Protocol {
 	return analyze.Protocol{
 		Name:        "ws-discovery",
 		Probe:       probeDiscovery,
-		NewDatagram: func(*analyze.Conn) analyze.Datagram { return new(discovery) },
+		NewDatagram: func(*analyze.Conn) analyze.Datagram { return &discovery{seed: maphash.MakeSeed()} },
 	}
 }
 
@@ -34,7 +35,13 @@ func probeDiscovery(_ *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
 	return analyze.No
 }
 
-type discovery struct{}
+// discovery remembers the last messages: SOAP over UDP sends each up to four
+// times (SOAP-over-UDP 1.1 §A).
+type discovery struct {
+	seed maphash.Seed
+	ids  [16]uint64
+	next int
+}
 
 // Close implements analyze.Datagram.
 func (*discovery) Close(*analyze.Conn, analyze.End) {}
@@ -44,6 +51,16 @@ func (s *discovery) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ i
 	e, err := sdc.Parse(payload)
 	if err != nil || !e.IsDiscovery() {
 		return analyze.More
+	}
+	if e.MessageID != "" {
+		id := maphash.String(s.seed, e.MessageID)
+		for _, k := range s.ids {
+			if k == id {
+				return analyze.More
+			}
+		}
+		s.ids[s.next%len(s.ids)] = id
+		s.next++
 	}
 	announce(c, dir, e, false)
 	return analyze.More

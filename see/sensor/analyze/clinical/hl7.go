@@ -90,6 +90,7 @@ type hl7Stream struct {
 	good    int
 	devices [2]behind
 	fields  []hl7.Field
+	codes   [][]byte // OBX-3 of the message being read
 	text    []byte
 }
 

@@ -3,6 +3,7 @@
 package clinical
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
@@ -39,8 +40,9 @@ func (f *found) set(attr string, to *string, v, field string) {
 // deviceReader gathers the devices that a message names. Segments that follow
 // each other speak of the same device until one names another.
 type deviceReader struct {
-	s    *hl7Stream
-	list []*found
+	s     *hl7Stream
+	list  []*found
+	obx18 []byte // the last one read: monitors repeat it with each value
 }
 
 func (r *deviceReader) current() *found {
@@ -258,43 +260,67 @@ func (r *deviceReader) service(seg hl7.Segment) { r.class(seg.Field(4), "obr-4",
 // observation reads OBX-18, and OBX-5 where OBX-3 says that it describes the
 // device (IEEE 11073-10101 production specifications; LOINC 74711-3 is the UDI).
 func (r *deviceReader) observation(seg hl7.Segment) {
-	what := seg.Field(3)
-	id := string(what.Comp(1).Raw())
-	ref := string(what.Comp(2).Raw())
+	what, v := seg.Field(3), seg.Field(5)
+	if ei := seg.Field(18); !ei.Empty() && !bytes.Equal(ei.Raw(), r.obx18) {
+		r.entities(ei, "obx-18")
+		r.obx18 = ei.Raw()
+	}
+	if rawID, rawRef := what.Comp(1).Raw(), what.Comp(2).Raw(); describes(rawID, rawRef) {
+		r.property(what, v, string(rawID), string(rawRef))
+		return
+	}
+	// A UDI as the value of any observation that is a string.
+	if t := seg.Field(2).Raw(); string(t) == "ST" || string(t) == "TX" || string(t) == "EI" {
+		if raw := v.Comp(1).Raw(); len(raw) > 16 && (raw[0] == '(' || raw[0] == '{') {
+			r.udi(r.s.value(v.Comp(1)), "obx-5", true)
+		}
+	}
+}
+
+// describes reports whether an observation is about the device and not about
+// the patient.
+func describes(id, ref []byte) bool {
+	if bytes.HasPrefix(ref, []byte("MDC_DEV_")) || bytes.HasPrefix(ref, []byte("MDC_ID_")) || bytes.HasPrefix(ref, []byte("MDC_ATTR_")) || bytes.HasPrefix(id, []byte("5319")) {
+		return true
+	}
+	switch string(id) {
+	case "74711-3", "67880", "69985", "70001", "69965", "UDI":
+		return true
+	}
+	switch string(ref) {
+	case "UDI", "Unique Device Identifier", "Unique device identifier":
+		return true
+	}
+	return false
+}
+
+// property takes one statement about the device.
+func (r *deviceReader) property(what, v hl7.Field, id, ref string) {
 	if strings.HasPrefix(ref, "MDC_DEV_") || classOfMDC(id, ref) != "" {
 		r.class(what, "obx-3", nil)
 	}
-	r.entities(seg.Field(18), "obx-18")
-	v := seg.Field(5)
+	value := func() (*found, string) { return r.current(), r.s.value(v.Comp(1)) }
 	switch {
-	case id == "74711-3", id == "531979", ref == "MDC_ID_UDI", ref == "MDC_ATTR_UDI", strings.EqualFold(ref, "UDI"), strings.EqualFold(id, "UDI"), strings.EqualFold(ref, "Unique Device Identifier"):
+	case id == "74711-3", id == "531979", id == "UDI", ref == "MDC_ID_UDI", ref == "MDC_ATTR_UDI", ref == "UDI", strings.EqualFold(ref, "Unique Device Identifier"):
 		r.udi(r.s.value(v.Comp(1)), "obx-5", false)
 	case id == "531970", ref == "MDC_ID_MODEL_MANUFACTURER":
-		f := r.current()
-		f.set("vendor", &f.Vendor, r.s.value(v.Comp(1)), "obx-5")
+		f, text := value()
+		f.set("vendor", &f.Vendor, text, "obx-5")
 	case id == "531969", ref == "MDC_ID_MODEL_NUMBER":
-		f := r.current()
-		f.set("model", &f.Model, r.s.value(v.Comp(1)), "obx-5")
+		f, text := value()
+		f.set("model", &f.Model, text, "obx-5")
 	case id == "531972", ref == "MDC_ID_PROD_SPEC_SERIAL":
-		f := r.current()
-		f.set("serial", &f.Serial, r.s.value(v.Comp(1)), "obx-5")
-	case id == "531975", id == "531976", ref == "MDC_ID_PROD_SPEC_SW", ref == "MDC_ID_PROD_SPEC_FW", id == "531974" && strings.Contains(ref, "SW"):
-		f := r.current()
-		f.set("firmware", &f.Firmware, r.s.value(v.Comp(1)), "obx-5")
+		f, text := value()
+		f.set("serial", &f.Serial, text, "obx-5")
+	case id == "531975", id == "531976", ref == "MDC_ID_PROD_SPEC_SW", ref == "MDC_ID_PROD_SPEC_FW":
+		f, text := value()
+		f.set("firmware", &f.Firmware, text, "obx-5")
 	case id == "67880", ref == "MDC_ATTR_ID_MODEL":
 		// "manufacturer=... model=...": the attribute has two parts.
-		text := r.s.value(v.Comp(1))
+		f, text := value()
 		if maker, model, ok := strings.Cut(text, " model="); ok && strings.HasPrefix(maker, "manufacturer=") {
-			f := r.current()
 			f.set("vendor", &f.Vendor, strings.TrimSpace(maker[len("manufacturer="):]), "obx-5")
 			f.set("model", &f.Model, strings.TrimSpace(model), "obx-5")
-		}
-	default:
-		// A UDI as the value of any observation that is a string.
-		if t := string(seg.Field(2).Raw()); t == "ST" || t == "TX" || t == "EI" {
-			if raw := v.Comp(1).Raw(); len(raw) > 16 && (raw[0] == '(' || raw[0] == '{') {
-				r.udi(r.s.value(v.Comp(1)), "obx-5", true)
-			}
 		}
 	}
 }

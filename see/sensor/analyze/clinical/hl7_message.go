@@ -59,6 +59,7 @@ func (s *hl7Stream) describe(c *analyze.Conn, dir analyze.Dir, m *hl7.Message) *
 	}
 	d.Segments = segmentNames(m)
 	r := deviceReader{s: s}
+	s.codes = s.codes[:0]
 	answer := false
 	for _, seg := range m.Segments {
 		switch seg.Name() {
@@ -78,7 +79,9 @@ func (s *hl7Stream) describe(c *analyze.Conn, dir analyze.Dir, m *hl7.Message) *
 			r.service(seg)
 		case "OBX":
 			d.ObservationCount++
-			d.Observations = addOnce(d.Observations, s.observationCode(seg), maxList)
+			if raw := seg.Field(3).Raw(); !s.known(raw) {
+				d.Observations = addOnce(d.Observations, s.observationCode(seg), maxList)
+			}
 			s.suspect(d, seg)
 			r.observation(seg)
 		case "PRT":
@@ -109,6 +112,19 @@ func code(v string) string {
 		return ""
 	}
 	return v
+}
+
+// known reports whether an OBX-3 was read in this message, and remembers it.
+func (s *hl7Stream) known(raw []byte) bool {
+	for _, c := range s.codes {
+		if bytes.Equal(c, raw) {
+			return true
+		}
+	}
+	if len(s.codes) < maxList {
+		s.codes = append(s.codes, raw)
+	}
+	return false
 }
 
 // observationCode is OBX-3 as "code^system". The text and the alternates are

@@ -102,12 +102,6 @@ func hasPrefixFold(b []byte, s string) bool {
 	return true
 }
 
-// expansion reports text that a template or shell would expand (CVE-2021-44228 and
-// its like).
-func expansion(b []byte) bool {
-	return bytes.Contains(b, []byte("${jndi:")) || bytes.Contains(b, []byte("$(")) || bytes.Contains(b, []byte("`"))
-}
-
 // shellMeta reports an AE title with characters that a receiver which starts
 // commands with it would hand to a shell.
 func shellMeta(s string) bool {
@@ -129,7 +123,7 @@ dimse disk does element elements error exceeded exist exists failed failure file
 in incoming instance instances internal invalid is key keys known level limit local lookup match matching memory message missing
 move must no node not object objects of on one open operation or out parse peer pending permission permitted pixel possible
 presentation process processing query read receive refused reject rejected remote request requested required resource
-resources response retrieve root scp scu send sequence series server service session size sop space specified status
+resources response retrieve root scp scu send sequence series server service session set size sop space specified status
 storage store stored study sub suboperation suboperations supported syntax system tag the this timeout to too transfer type
 unable unauthorized unexpected unknown unrecognized unsupported user value was with without write wrong`)
 

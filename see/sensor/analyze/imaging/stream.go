@@ -271,6 +271,9 @@ func (s *stream) fragmentData(c *analyze.Conn, dir analyze.Dir, ev ul.Event) {
 			h.part = dimse.Ignored
 		}
 	case dimse.DataPart:
+		if h.current != nil && h.current.op == nil {
+			h.current = nil // a response ended the operation early
+		}
 		if h.current != nil {
 			h.current.feed(ev.Body)
 			if ev.End {

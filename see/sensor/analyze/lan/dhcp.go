@@ -321,4 +321,3 @@ func (dhcp6Flow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missin
 	c.Emit(e)
 	return analyze.More
 }
-
