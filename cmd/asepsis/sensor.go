@@ -6,6 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +60,13 @@ func sensorCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = h.Close() }()
+			if err := o.giveTo(account); err != nil {
+				return err
+			}
 			if err := live.DropPrivileges(account); err != nil {
+				return err
+			}
+			if err := o.writable(); err != nil {
 				return err
 			}
 			j.options.Sensor.Workers = cfg.Workers
@@ -74,4 +85,48 @@ func sensorCommand() *cobra.Command {
 	c.Flags().StringVar(&account, "user", live.DefaultUser, "account to become after the capture is open, when started as root")
 	c.Flags().DurationVar(&duration, "duration", 0, "stop after this long, for example 10m; 0 means until interrupted")
 	return c
+}
+
+// giveTo makes the output directory belong to the account that the sensor is
+// about to become, when it is root and the directory is.
+func (o *output) giveTo(account string) error {
+	if o.dir == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup(account)
+	if err != nil {
+		return withHint(fmt.Errorf("--user %s: %w", account, err), "name an account that exists")
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	entries, err := os.ReadDir(o.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if n := e.Name(); e.Type().IsRegular() && (strings.HasSuffix(n, ".log") || strings.HasSuffix(n, ".ndjson")) {
+			if err := os.Chown(filepath.Join(o.dir, n), uid, gid); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Chown(o.dir, uid, gid)
+}
+
+// writable finds out before the capture, not after it, whether what the sensor
+// became may write its results.
+func (o *output) writable() error {
+	for _, dir := range []string{o.dir, filepath.Dir(o.inventory)} {
+		if dir == "" || dir == "." && o.inventory == "" {
+			continue
+		}
+		f, err := os.CreateTemp(dir, ".asepsis-*")
+		if err != nil {
+			return withHint(fmt.Errorf("%s: cannot be written by the account that the sensor runs as: %w", dir, err),
+				"name a directory that it may write, or another account with --user")
+		}
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}
+	return nil
 }

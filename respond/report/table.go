@@ -79,7 +79,7 @@ func (r *Report) head(w *table) {
 	c := r.Capture
 	what := strings.Join(c.Files, ", ")
 	w.wrap("", "  ", what)
-	line := fmt.Sprintf("%s packets, %s, %s flows", count(c.Packets), size(c.Bytes), count(r.Flows))
+	line := fmt.Sprintf("%s, %s, %s", some(c.Packets, "packet"), size(c.Bytes), some(r.Flows, "flow"))
 	if c.First != nil && c.Last != nil {
 		a, b := time.Unix(0, int64(*c.First)).UTC(), time.Unix(0, int64(*c.Last)).UTC()
 		line += fmt.Sprintf(", %s to %s UTC (%s)", a.Format("2006-01-02 15:04:05"), b.Format("15:04:05"), duration(b.Sub(a)))
@@ -272,6 +272,14 @@ func count(n uint64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// some writes a number with its noun.
+func some(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(n) + " " + noun + "s"
 }
 
 // size writes bytes with a decimal unit.

@@ -5,7 +5,8 @@
 #
 # Source it from a script that runs as root; it needs iproute2, util-linux, ethtool, openvswitch-switch (its user-space
 # datapath: no kernel module is needed), tcpdump and wireshark-common. Everything lives in namespaces with a prefix of this
-# process and in one temporary directory; an EXIT trap removes all of it, also after a failure or Ctrl-C.
+# process and in one temporary directory; an EXIT trap removes all of it, also after a failure or Ctrl-C. NET_KEEP=1 keeps the directory
+# with the peers' logs when a recording fails.
 #
 #   net_up                        makes the switch and the SPAN port, sets the trap. $NET_DIR is a scratch directory.
 #   host NAME MAC [ADDR/LEN] [key=value...]

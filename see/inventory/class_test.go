@@ -213,7 +213,6 @@ func TestAPumpBehindAGatewayThatIsAlsoSeenIsOneDevice(t *testing.T) {
 func TestRecordsOfAFHIRServerAreNotTheServer(t *testing.T) {
 	i := inv(t, []seen{
 		{mac: macPACS, ip: "10.0.0.20", attr: device.AttrService, value: "fhir/tcp:443", source: "fhir"},
-		{mac: macPACS, ip: "10.0.0.20", attr: device.AttrSerial, value: "V500-9", source: "fhir.device", conf: device.Structured},
 	})
 	i.Observe(&event.Event{Time: t0, Protocol: "fhir", Flow: &event.Flow{Proto: 6, Src: endpoint(macWS, "10.0.0.30", 4000), Dst: endpoint(macPACS, "10.0.0.20", 443)},
 		Detail: &event.Rest{API: "fhir", Device: &event.HL7Device{Vendor: "Dräger", Model: "Evita V500", Serial: "V500-9", Source: "Device"}}})

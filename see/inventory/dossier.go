@@ -116,7 +116,8 @@ func (i *Inventory) derive(d *dossier, c *component) {
 	has := func(role string, parts ...string) string {
 		for k := range d.clues[device.AttrDICOMRole] {
 			x := &d.clues[device.AttrDICOMRole][k]
-			if !strings.HasPrefix(x.lower, role) || x.conf < device.Hint {
+			// That a requestor proposes to be SCP (for C-GET) is no service.
+			if !strings.HasPrefix(x.lower, role) || x.conf < device.Hint || role == "scp:" && x.conf < device.Claimed {
 				continue
 			}
 			for _, p := range parts {
@@ -177,6 +178,11 @@ func (i *Inventory) derive(d *dossier, c *component) {
 		x := &d.clues[device.AttrModality][k]
 		m := strings.ToUpper(x.value)
 		switch {
+		case strings.Contains(x.source, "forwarded"):
+			sole = "several"
+			if !d.has(attrBehaviour, "forwards-images") {
+				d.behaves("forwards-images", x.source)
+			}
 		case reports[m]:
 		case sole == "" || sole == m:
 			sole, source = m, x.source

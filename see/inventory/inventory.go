@@ -4,6 +4,7 @@ package inventory
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,7 +112,11 @@ func (i *Inventory) Observe(e *event.Event) {
 	case *event.Rest:
 		if e.Flow != nil {
 			i.operation(e)
-			if d.Device != nil {
+			switch {
+			case d.Device == nil:
+			case d.Interaction == "create" || d.Interaction == "update":
+				i.names(e, e.Flow.Src, e.Flow.SrcHops, d.Device, "fhir-write")
+			default:
 				i.names(e, e.Flow.Dst, e.Flow.DstHops, d.Device, "fhir")
 			}
 		}
@@ -134,18 +139,33 @@ func (i *Inventory) evidence(ev *device.Evidence) {
 	n.vlan(sub.VLAN)
 	switch ev.Attribute {
 	case device.AttrIP:
-		if ip, err := netip.ParseAddr(ev.Value); err == nil {
-			if !sub.MAC.IsZero() && sub.Hops == 0 && ev.Confidence >= device.Hint {
-				i.claim(sub.MAC, ip.Unmap(), ev.Last, ev.Source)
-			}
+		if ip, err := netip.ParseAddr(ev.Value); err == nil && !sub.MAC.IsZero() && sub.Hops == 0 && binds(ev.Source) && ev.Confidence >= device.Hint {
+			i.claim(sub.MAC, ip.Unmap().WithZone(""), ev.Last, ev.Source, false)
 		}
 	case device.AttrMAC:
-		if m, err := device.ParseMAC(ev.Value); err == nil && !m.IsGroup() && sub.IP.IsValid() && ev.Confidence >= device.Hint {
-			i.claim(m, sub.IP.Unmap(), ev.Last, ev.Source)
+		// What a device tells of its MAC from behind a router. On the link
+		// its frames tell better: there it may be another of its MACs.
+		if m, err := device.ParseMAC(ev.Value); err == nil && (sub.MAC.IsZero() || sub.Hops > 0) && ev.Confidence >= device.Claimed && tellsMAC(ev.Source) {
+			i.claim(m, sub.IP.Unmap().WithZone(""), ev.Last, ev.Source, true)
 		}
 	}
 	i.record(n, ev)
 }
+
+// binds reports whether a source binds an address to a MAC: the protocols that
+// exist for it. Others name addresses that may be someone else's (a
+// certificate, a relayed mDNS record).
+func binds(source string) bool {
+	switch family(source) {
+	case "arp", "dhcp", "dhcp6", "dhcpv4", "dhcpv6", "icmp6", "nd", "ndp", "radius":
+		return true
+	}
+	return false
+}
+
+// tellsMAC reports whether a source tells the MAC of the interface that has the
+// address. An SNMP interface table lists all of a device's.
+func tellsMAC(source string) bool { return !strings.HasSuffix(source, "ifPhysAddress") }
 
 // record adds the evidence to the node or counts it as seen again.
 func (i *Inventory) record(n *node, ev *device.Evidence) {
@@ -269,8 +289,9 @@ func (i *Inventory) handOver(a *address) {
 	i.change++
 }
 
-// claim files that a MAC says an address is its own.
-func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string) {
+// claim files that a MAC says an address is its own. A soft claim is one by
+// hearsay: it stands only while nobody else claims the address.
+func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string, soft bool) {
 	if !usable(ip) || m.IsZero() || m.IsGroup() {
 		return
 	}
@@ -285,6 +306,9 @@ func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string) {
 				if t < c.from {
 					c.from = t
 				}
+				if c.soft && !soft {
+					c.soft, c.source = false, source
+				}
 				if len(a.dups) > 0 {
 					i.alternates(a, m, t)
 				}
@@ -292,8 +316,21 @@ func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string) {
 			}
 		}
 	}
+	if soft {
+		if a == nil || len(a.nodes) == 0 {
+			return
+		}
+		for k := range a.claims {
+			if a.claims[k].seq == a.seq {
+				return
+			}
+		}
+		i.file(a, claim{mac: m, seq: a.seq, from: t, to: t, count: 1, source: source, soft: true})
+		return
+	}
 	i.attachment(ip, m, 0, t)
 	a = i.addrs[keyOf(ip)]
+	a.claims = slices.DeleteFunc(a.claims, func(c claim) bool { return c.soft && c.seq == a.seq })
 	var rival *claim
 	for k := range a.claims {
 		if c := &a.claims[k]; c.seq == a.seq && (rival == nil || c.to > rival.to) {
@@ -322,10 +359,15 @@ func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string) {
 			}
 		}
 	}
+	i.file(a, claim{mac: m, seq: a.seq, from: t, to: t, count: 1, source: source})
+}
+
+// file adds a claim; the oldest goes when there are too many.
+func (i *Inventory) file(a *address, c claim) {
 	if len(a.claims) >= maxClaimsPerAddress {
 		a.claims = append(a.claims[:0], a.claims[1:]...)
 	}
-	a.claims = append(a.claims, claim{mac: m, seq: a.seq, from: t, to: t, count: 1, source: source})
+	a.claims = append(a.claims, c)
 	i.change++
 }
 

@@ -78,8 +78,21 @@ func (i *Inventory) joinIdentifiers(v *view) {
 		var serials []string
 		maker := ""
 		el.each(func(f *fact) {
+			// What a DICOM object says is about the device that made it,
+			// which need not be the one that sends it.
+			if strings.HasPrefix(f.source, "dicom.store") {
+				return
+			}
 			val := strings.ToLower(f.value)
 			switch f.attr {
+			case device.AttrMAC:
+				// Another MAC of the same device: a bridge's, a chassis'.
+				if m, err := device.ParseMAC(val); err == nil && !m.IsGroup() && f.conf >= device.Claimed && m != el.mac {
+					if o, ok := v.byMAC[m]; ok {
+						add("mac:"+val, o)
+					}
+					add("mac:"+val, e)
+				}
 			case device.AttrEUI64:
 				if !placeholder(val) {
 					add("eui64:"+val, e)
@@ -89,21 +102,15 @@ func (i *Inventory) joinIdentifiers(v *view) {
 					add("registration:"+val, e)
 				}
 			case device.AttrDeviceID:
-				if f.conf >= device.Claimed && !placeholder(val) && len(val) >= 8 {
-					kind := "device_id:"
-					if strings.HasPrefix(f.source, "lldp") || strings.HasPrefix(f.source, "cdp") {
-						kind = "chassis:"
-					}
-					add(kind+val, e)
+				if kind := idKind(val, f.source); f.conf >= device.Claimed && kind != "" {
+					add(kind+":"+val, e)
 				}
 			case device.AttrUDI:
 				if s := udiSerial(val); s != "" && !placeholder(s) {
 					add("udi:"+val, e)
 				}
 			case device.AttrSerial:
-				// What a DICOM object says is about the device that made it,
-				// which need not be the one that sends it.
-				if f.conf >= device.Claimed && !placeholder(val) && !strings.HasPrefix(f.source, "dicom.store") {
+				if f.conf >= device.Claimed && !placeholder(val) {
 					serials = append(serials, val)
 				}
 			case device.AttrVendor:
@@ -160,7 +167,7 @@ func (i *Inventory) joinIdentifiers(v *view) {
 				continue
 			}
 			limit := maxSharers
-			if kind == "chassis" || kind == "private" {
+			if kind == "chassis" || kind == "mac" || kind == "private" {
 				limit = maxPorts
 			}
 			if distinct(v, es) > limit {
@@ -174,6 +181,32 @@ func (i *Inventory) joinIdentifiers(v *view) {
 			}
 		}
 	}
+}
+
+// idKind says how far a device identifier goes: "device_id" for one thing with
+// few interfaces, "chassis" for one with many, "" when it identifies nothing:
+// names that people choose (MQTT clients, CDP device IDs that are host names).
+func idKind(val, source string) string {
+	scheme, id, _ := strings.Cut(val, ":")
+	switch family(source) {
+	case "mqtt":
+		return ""
+	case "lldp", "cdp":
+		// A chassis ID that is a MAC, a serial number or the like has digits;
+		// a CDP device ID that is more than a host name has a serial number in
+		// parentheses.
+		if scheme != "lldp" && scheme != "cdp" {
+			id = val
+		}
+		if anyoneHost[id] || len(id) < 8 || !strings.ContainsAny(id, "0123456789") || family(source) == "cdp" && !strings.Contains(id, "(") {
+			return ""
+		}
+		return "chassis"
+	}
+	if placeholder(val) || placeholder(id) && id != "" || len(val) < 8 {
+		return ""
+	}
+	return "device_id"
 }
 
 func distinct(v *view, es []int) int {
@@ -223,6 +256,8 @@ func wordOfKind(kind string) string {
 		return "device identifier"
 	case "chassis":
 		return "chassis ID"
+	case "mac":
+		return "MAC told by itself"
 	case "udi":
 		return "UDI with serial number"
 	case "serial":
@@ -239,6 +274,8 @@ func attrOfKind(kind string) device.Attribute {
 	switch kind {
 	case "eui64":
 		return device.AttrEUI64
+	case "mac":
+		return device.AttrMAC
 	case "registration":
 		return device.AttrRegistration
 	case "udi":

@@ -142,7 +142,9 @@ func (i *Inventory) judge(v *view, c *component) *judgement {
 			makers["several"] = true
 		}
 	}
-	skip := func(x *clue) bool { return ofObjects(x) && (relays || makers["several"]) }
+	skip := func(x *clue) bool {
+		return ofObjects(x) && (relays || makers["several"] || d.has(attrBehaviour, "forwards-images"))
+	}
 
 	maker := i.judgeVendor(d, c, j, skip)
 	i.judgeModel(d, j, maker, skip)
@@ -164,7 +166,7 @@ func (i *Inventory) judge(v *view, c *component) *judgement {
 			}
 		}
 	}
-	i.judgeName(d, j)
+	i.judgeName(d, j, skip)
 	i.judgeAddress(d, j)
 	if c.router != "" {
 		j.derived = append(j.derived, device.Evidence{Attribute: device.AttrRouter, Value: "true", Source: "inventory.forwarding", Confidence: device.Claimed, Count: 1})
@@ -371,19 +373,19 @@ func attrWord(a device.Attribute) string {
 
 // judgeName chooses what to call the device when no person named it: its host
 // name, else its AE title, else its HL7 application.
-func (i *Inventory) judgeName(d *dossier, j *judgement) {
+func (i *Inventory) judgeName(d *dossier, j *judgement, skip func(*clue) bool) {
 	var t tally
 	for k := range d.clues[device.AttrHostname] {
 		x := &d.clues[device.AttrHostname][k]
 		h := shortHost(x.value)
 		shown, _, _ := strings.Cut(x.value, ".")
-		if strings.EqualFold(shown, h) && h != "" {
+		if strings.EqualFold(shown, h) && h != "" && !skip(x) && !strings.Contains(h, "*") {
 			t.add(h, shown, x.value, x.source, x.conf, x.last)
 		}
 	}
 	for k := range d.clues[device.AttrFQDN] {
 		x := &d.clues[device.AttrFQDN][k]
-		if h := shortHost(x.value); h != "" && !strings.Contains(x.value, " ") {
+		if h := shortHost(x.value); h != "" && !strings.ContainsAny(x.value, " *") {
 			shown, _, _ := strings.Cut(x.value, ".")
 			t.add(h, shown, x.value, x.source, max(x.conf, 10)-10, x.last)
 		}

@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
@@ -13,28 +14,55 @@ import (
 // segment, a FHIR Device. Its facts are kept apart from the node's own, since
 // a gateway speaks for many.
 type named struct {
-	key         string
+	key         string   // what its ID is made of
+	ids         []string // all identifiers told so far, "kind:value"
 	facts       []fact
 	first, last int64
 }
 
-// namedKey is what tells named devices of one sender apart, best first.
-func namedKey(d *event.HL7Device) string {
-	switch {
-	case d.EUI64 != "":
-		return "eui64:" + strings.ToLower(d.EUI64)
-	case d.Serial != "":
-		return "serial:" + d.Serial + "|" + d.Model
-	case udiSerial(d.UDI) != "":
-		return "udi:" + d.UDI
-	case d.DeviceID != "":
-		return "device:" + d.DeviceID
-	case d.UDI != "":
-		return "udi:" + d.UDI
-	case d.Model != "" || d.Vendor != "":
-		return "model:" + d.Vendor + "|" + d.Model
+// maxNamedIDs bounds the identifiers of one named device.
+const maxNamedIDs = 8
+
+// identifiers returns what tells named devices of one sender apart, best
+// first. A device without identifier is known by its model only.
+func identifiers(d *event.HL7Device) []string {
+	var out []string
+	if d.EUI64 != "" {
+		out = append(out, "eui64:"+strings.ToLower(d.EUI64))
 	}
-	return ""
+	if d.Serial != "" && !placeholder(d.Serial) {
+		out = append(out, "serial:"+strings.ToLower(d.Serial))
+	}
+	if d.UDI != "" && udiSerial(d.UDI) != "" {
+		out = append(out, "udi:"+d.UDI)
+	}
+	if d.DeviceID != "" {
+		out = append(out, "device:"+d.DeviceID)
+	}
+	if len(out) == 0 && d.UDI != "" {
+		out = append(out, "product:"+d.UDI)
+	}
+	if len(out) == 0 && d.Vendor+d.Model != "" {
+		out = append(out, "model:"+strings.ToLower(d.Vendor+"|"+d.Model))
+	}
+	return out
+}
+
+// same reports that the identifiers are of this device: one is equal, and none
+// of the same kind is another.
+func (d *named) same(ids []string) bool {
+	equal := false
+	for _, x := range ids {
+		kind, _, _ := strings.Cut(x, ":")
+		for _, y := range d.ids {
+			if x == y {
+				equal = true
+			} else if strings.HasPrefix(y, kind+":") && kind != "device" {
+				return false
+			}
+		}
+	}
+	return equal
 }
 
 // udiSerial returns the serial number in a UDI (GS1 application identifier
@@ -50,8 +78,8 @@ func udiSerial(udi string) string {
 
 // names files a device that a message of one end names.
 func (i *Inventory) names(e *event.Event, from event.Endpoint, hops uint8, d *event.HL7Device, proto string) {
-	key := namedKey(d)
-	if key == "" {
+	ids := identifiers(d)
+	if len(ids) == 0 {
 		return
 	}
 	n := i.subject(device.Subject{MAC: from.MAC, IP: from.IP, Hops: hops}, e.Time)
@@ -60,7 +88,7 @@ func (i *Inventory) names(e *event.Event, from event.Endpoint, hops uint8, d *ev
 	}
 	var v *named
 	for k := range n.named {
-		if n.named[k].key == key {
+		if n.named[k].same(ids) {
 			v = &n.named[k]
 			break
 		}
@@ -70,13 +98,18 @@ func (i *Inventory) names(e *event.Event, from event.Endpoint, hops uint8, d *ev
 			i.stats.NamedOverflow++
 			return
 		}
-		n.named = append(n.named, named{key: key, first: e.Time})
+		n.named = append(n.named, named{key: ids[0], first: e.Time})
 		v = &n.named[len(n.named)-1]
 		if !n.med {
 			n.med = true
 			i.promote(n)
 		}
 		i.changed(n)
+	}
+	for _, x := range ids {
+		if len(v.ids) < maxNamedIDs && !slices.Contains(v.ids, x) {
+			v.ids = append(v.ids, x)
+		}
 	}
 	v.first, v.last = min(v.first, e.Time), max(v.last, e.Time)
 	src := proto

@@ -116,6 +116,7 @@ type claim struct {
 	from, to int64
 	count    uint64
 	source   string
+	soft     bool // by hearsay: gives way to every other claim
 }
 
 // duplicate is two MACs claiming one address by turns.

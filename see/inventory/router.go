@@ -18,6 +18,7 @@ type macInfo struct {
 	claims    int
 	router    string // why it is a router's, "" when it is not
 	proxy     bool   // its claims are for others
+	keeps     bool   // a router whose few addresses without TTL loss are its own
 	element   int    // -1 until made
 }
 
@@ -50,6 +51,10 @@ func macFromEUI64(ip netip.Addr) (device.MAC, bool) {
 	m := device.MAC{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
 	return m, !m.IsZero() && !m.IsGroup()
 }
+
+// ownAddresses is how many addresses per IP version a router that was never
+// seen to claim any is believed to have, when no TTL was counted down.
+const ownAddresses = 2
 
 // survey looks at every attachment once and finds the routers.
 //
@@ -121,6 +126,7 @@ func (i *Inventory) survey(addrs []*address) map[device.MAC]*macInfo {
 		case all >= i.cfg.RouterAddresses:
 			x.router = fmt.Sprintf("sends for %d addresses that it never claimed", all)
 		}
+		x.keeps = x.router != "" && virtualRouter(m) == "" && x.claims == 0 && max(x.on4, len(x.on6)) <= ownAddresses
 		x.proxy = x.router != "" && x.claims > i.cfg.ProxyARPAddresses
 	}
 	return infos

@@ -38,6 +38,7 @@ type savedFact struct {
 
 type savedNamed struct {
 	Key   string      `json:"key"`
+	IDs   []string    `json:"ids"`
 	First int64       `json:"first"`
 	Last  int64       `json:"last"`
 	Facts []savedFact `json:"facts"`
@@ -65,6 +66,7 @@ type savedClaim struct {
 	To     int64      `json:"to"`
 	Count  uint64     `json:"count"`
 	Source string     `json:"source"`
+	Soft   bool       `json:"soft,omitempty"`
 }
 
 type savedDuplicate struct {
@@ -141,7 +143,7 @@ func (i *Inventory) Save(w io.Writer) error {
 			}
 		}
 		for _, d := range n.named {
-			x.Named = append(x.Named, savedNamed{d.key, d.first, d.last, saveFacts(d.facts)})
+			x.Named = append(x.Named, savedNamed{d.key, d.ids, d.first, d.last, saveFacts(d.facts)})
 		}
 		s.Nodes = append(s.Nodes, x)
 	}
@@ -156,7 +158,7 @@ func (i *Inventory) Save(w io.Writer) error {
 	for _, a := range addrs {
 		x := savedAddress{IP: a.ip, Seq: a.seq, Last: a.last}
 		for _, c := range a.claims {
-			x.Claims = append(x.Claims, savedClaim{c.mac, c.seq, c.from, c.to, c.count, c.source})
+			x.Claims = append(x.Claims, savedClaim{c.mac, c.seq, c.from, c.to, c.count, c.source, c.soft})
 		}
 		for _, d := range a.dups {
 			x.Dups = append(x.Dups, savedDuplicate{d.a, d.b, d.from, d.to, d.count})
@@ -219,7 +221,7 @@ func (i *Inventory) Load(r io.Reader) error {
 		}
 		a := &address{ip: x.IP, seq: x.Seq, last: x.Last}
 		for _, c := range x.Claims {
-			a.claims = append(a.claims, claim{c.MAC, c.Seq, c.From, c.To, c.Count, c.Source})
+			a.claims = append(a.claims, claim{c.MAC, c.Seq, c.From, c.To, c.Count, c.Source, c.Soft})
 		}
 		for _, d := range x.Dups {
 			a.dups = append(a.dups, duplicate{d.A, d.B, d.From, d.To, d.Count})
@@ -249,7 +251,7 @@ func (i *Inventory) Load(r io.Reader) error {
 		copy(n.vlans[:], x.VLANs)
 		for _, d := range x.Named {
 			if len(n.named) < i.cfg.MaxNamed {
-				n.named = append(n.named, named{key: d.Key, first: d.First, last: d.Last, facts: load(d.Facts, maxNamedFacts)})
+				n.named = append(n.named, named{key: d.Key, ids: d.IDs[:min(len(d.IDs), maxNamedIDs)], first: d.First, last: d.Last, facts: load(d.Facts, maxNamedFacts)})
 			}
 		}
 		n.med = len(n.named) > 0

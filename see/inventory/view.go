@@ -183,7 +183,7 @@ func (i *Inventory) elements(v *view, addrs []*address, infos map[device.MAC]*ma
 				case latest != nil && !infos[latest.mac].proxy:
 					e = macElem(latest.mac)
 					foreign = !n.mac.IsZero() && n.hops == 0 && x.router == ""
-				case !n.mac.IsZero() && n.hops == 0 && x.router == "":
+				case !n.mac.IsZero() && n.hops == 0 && (x.router == "" || x.keeps):
 					e = macElem(n.mac)
 				case a.ownMAC(n.seq, infos) != device.MAC{}:
 					e = macElem(a.ownMAC(n.seq, infos))
@@ -292,14 +292,14 @@ func (i *Inventory) children(v *view) {
 	}
 }
 
-// stored reports that the device is a record of a server.
+// stored reports that the device is a record that a server gave out.
 func (d *named) stored() bool {
-	return len(d.facts) > 0 && strings.HasPrefix(d.facts[0].source, "fhir")
+	return len(d.facts) > 0 && family(d.facts[0].source) == "fhir"
 }
 
 // unique reports that the key names one thing, whoever says it.
 func (d *named) unique() bool {
-	return strings.HasPrefix(d.key, "eui64:") || strings.HasPrefix(d.key, "serial:") || strings.HasPrefix(d.key, "udi:") && udiSerial(d.key) != ""
+	return strings.HasPrefix(d.key, "eui64:") || strings.HasPrefix(d.key, "udi:")
 }
 
 // root finds the representative of an element's set.
@@ -414,16 +414,19 @@ func (e *element) each(do func(*fact)) {
 	}
 }
 
-// ofOthers reports that a fact was said by a device about another: a record
-// on a FHIR server, or one of several devices in HL7 messages.
+// ofOthers reports that a fact was said by a device about another: one of
+// several that its HL7 messages or FHIR writes name.
 func ofOthers(f *fact, many bool) bool {
 	switch f.attr {
 	case device.AttrUDI, device.AttrEUI64, device.AttrVendor, device.AttrModel, device.AttrSerial, device.AttrDeviceID, device.AttrFirmware, device.AttrClass, device.AttrRegistration:
 	default:
 		return false
 	}
+	if !many {
+		return false
+	}
 	if strings.HasPrefix(f.source, "fhir.device") {
 		return true
 	}
-	return many && strings.HasPrefix(f.source, "hl7.") && !strings.HasPrefix(f.source, "hl7.sft") && !strings.HasPrefix(f.source, "hl7.msh")
+	return strings.HasPrefix(f.source, "hl7.") && !strings.HasPrefix(f.source, "hl7.sft") && !strings.HasPrefix(f.source, "hl7.msh") && f.source != "hl7.devices-behind"
 }

@@ -35,18 +35,18 @@ func (s *Stats) BlindSpots() []BlindSpot {
 	tcp := s.Protocols
 	total := s.Flows
 	if s.OneSided > 0 && total > 0 {
-		add(fmt.Sprintf("one direction of %d TCP conversations", s.OneSided), "packets of one side only were captured",
+		add("one direction of "+some(s.OneSided, "TCP conversation"), "packets of one side only were captured",
 			"mirror both directions (rx and tx) of the port, or both links of an asymmetric path")
 	}
 	if s.TCP.Gaps > 0 {
-		add(fmt.Sprintf("%d bytes in %d holes of TCP streams", s.TCP.GapBytes, s.TCP.Gaps), "segments were acknowledged that the capture does not hold",
+		add(some(s.TCP.GapBytes, "byte")+" in "+some(s.TCP.Gaps, "hole")+" of TCP streams", "segments were acknowledged that the capture does not hold",
 			"look for drops at the mirror port (oversubscription) and in the capturing host")
 	}
 	if s.SnapCut > 0 {
-		add(fmt.Sprintf("the end of %d packets", s.SnapCut), "the capture was taken with a snap length", "capture whole packets (tcpdump -s 0)")
+		add("the end of "+some(s.SnapCut, "packet"), "the capture was taken with a snap length", "capture whole packets (tcpdump -s 0)")
 	}
 	if s.MidStream > 0 {
-		add(fmt.Sprintf("the beginning of %d TCP conversations", s.MidStream), "they were open before the capture began",
+		add("the beginning of "+some(s.MidStream, "TCP conversation"), "they were open before the capture began",
 			"long-lived connections are identified when they are set up again; capture for longer")
 	}
 	if s.Undecoded > 0 {
@@ -55,32 +55,32 @@ func (s *Stats) BlindSpots() []BlindSpot {
 			why = append(why, fmt.Sprintf("%s (%d)", k, n))
 		}
 		slices.Sort(why)
-		add(fmt.Sprintf("the content of %d packets", s.Undecoded), "their headers could not be followed: "+strings.Join(why, ", "), "see docs/see.md for link types and encapsulations that are understood")
+		add("the content of "+some(s.Undecoded, "packet"), "their headers could not be followed: "+strings.Join(why, ", "), "see docs/see.md for link types and encapsulations that are understood")
 	}
 	if s.Unrecognised > 0 {
-		add(fmt.Sprintf("what %d TCP conversations say (%d bytes)", s.Unrecognised, s.UnrecognisedBytes), "their protocol was not recognised",
+		add(fmt.Sprintf("the content of %s (%s)", some(s.Unrecognised, "TCP conversation"), some(s.UnrecognisedBytes, "byte")), "their protocol was not recognised",
 			"list them: the flows without a protocol in the conversations of --format json")
 	}
 	if n := encrypted(tcp); n > 0 {
-		add(fmt.Sprintf("the content of %d encrypted conversations", n), "TLS, SSH and QUIC hide it, as they should", "identity, versions and certificates are read from the handshakes")
+		add("the content of "+some(n, "encrypted conversation"), "TLS, SSH and QUIC hide it, as they should", "identity, versions and certificates are read from the handshakes")
 	}
 	if s.ESP > 0 {
-		add(fmt.Sprintf("the content of %d IPsec packets", s.ESP), "ESP hides addresses and content of what it carries", "mirror the traffic before it enters or after it leaves the tunnel")
+		add("the content of "+some(s.ESP, "IPsec packet"), "ESP hides addresses and content of what it carries", "mirror the traffic before it enters or after it leaves the tunnel")
 	}
 	if f := s.Fragments; f.TimedOut+f.Evicted+f.Invalid > 0 {
-		add(fmt.Sprintf("%d fragmented datagrams", f.TimedOut+f.Evicted+f.Invalid), "not all of their fragments arrived, or they were not valid", "check for drops at the mirror port")
+		add(some(f.TimedOut+f.Evicted+f.Invalid, "fragmented datagram"), "not all of their fragments arrived, or they were not valid", "check for drops at the mirror port")
 	}
 	if s.FlowsEvicted > 0 {
-		add(fmt.Sprintf("the end of %d conversations", s.FlowsEvicted), "more conversations at once than max_flows allows", "raise sensor.max_flows (about 320 bytes each)")
+		add("the end of "+some(s.FlowsEvicted, "conversation"), "more conversations at once than max_flows allows", "raise sensor.max_flows (about 320 bytes each)")
 	}
 	if s.TCP.Evicted > 0 {
-		add(fmt.Sprintf("%d holes in TCP streams that were given up early", s.TCP.Evicted), "more bytes waited behind holes than the bounds allow", "look for drops at the mirror port; raise sensor.max_stream_bytes")
+		add(some(s.TCP.Evicted, "hole")+" in TCP streams that were given up early", "more bytes waited behind holes than the bounds allow", "look for drops at the mirror port; raise sensor.max_stream_bytes")
 	}
 	if s.OverBudget+s.Rejected > 0 {
-		add(fmt.Sprintf("the rest of %d conversations", s.OverBudget+s.Rejected), "their content broke the protocol's rules or the analyser's budget", "their events say which rule")
+		add("the rest of "+some(s.OverBudget+s.Rejected, "conversation"), "their content broke the protocol's rules or the analyser's budget", "their events say which rule")
 	}
 	if s.Panics > 0 {
-		add(fmt.Sprintf("%d conversations", s.Panics), "an analyser failed on them, which is a defect of Asepsis", "please report it with the log's stack trace; the sensor itself goes on")
+		add(some(s.Panics, "conversation"), "an analyser failed on them, which is a defect of Asepsis", "please report it with the log's stack trace; the sensor itself goes on")
 	}
 	return out
 }
@@ -93,6 +93,14 @@ func encrypted(protocols map[string]uint64) (n uint64) {
 		}
 	}
 	return n
+}
+
+// some writes a number with its noun.
+func some(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func percent(part, whole uint64) string {

@@ -343,8 +343,12 @@ func TestFieldsEqualTshark(t *testing.T) {
 			if m.IsBatch() || CharsetOf(m.Header().Field(18).Raw()) == Latin1 || m.Field != '|' {
 				continue // it reads batches as one message, text as UTF-8, and '|' as the separator whatever MSH-1 says
 			}
+			segs := m.Segments
+			if b[len(b)-3] != '\r' {
+				segs = segs[:len(segs)-1] // it leaves out a last segment without a carriage return
+			}
 			var got []string
-			for _, s := range m.Segments {
+			for _, s := range segs {
 				got = append(got, s.Name())
 				for i, fl := range s.Fields(nil) {
 					if v := string(fl.Raw()); v != "" && (s.Name() != "MSH" || i > 0) {

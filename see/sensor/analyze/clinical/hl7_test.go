@@ -207,3 +207,53 @@ type quiet struct{ *analyzetest.Host }
 
 func (quiet) Emit(*event.Event)        {}
 func (quiet) Evidence(device.Evidence) {}
+
+func TestLimitsOnePastTheEdge(t *testing.T) {
+	run := func(frames string) (*analyzetest.Host, analyze.Stream, *analyze.Conn) {
+		h := analyzetest.NewHost()
+		c := analyzetest.Conn(h, 6, 2575)
+		s := HL7().NewStream(c)
+		s.Data(c, analyze.ToServer, []byte(frames))
+		return h, s, c
+	}
+	var b strings.Builder
+	for i := range maxWaiting {
+		b.WriteString(mllpFrame(msh("ADT^A01", fmt.Sprint(i))))
+	}
+	h, s, c := run(b.String())
+	if n := len(h.Events); n != 0 {
+		t.Errorf("%d events while as many messages wait as may", n)
+	}
+	s.Data(c, analyze.ToServer, []byte(mllpFrame(msh("ADT^A01", "last"))))
+	if d := messages(h); len(d) != 1 || d[0].ControlID != "0" || d[0].Answered {
+		t.Errorf("one past: %d events", len(d))
+	}
+	s.Close(c, analyze.Finished)
+	if n := len(h.Events); n != maxWaiting+1 {
+		t.Errorf("%d events at the end, want %d", n, maxWaiting+1)
+	}
+
+	for n, want := range map[int]int{maxDevices: maxDevices, maxDevices + 1: maxDevices} {
+		segs := []string{msh("ORU^R01", "1", "|||NE|NE")}
+		for i := range n {
+			segs = append(segs, fmt.Sprintf("PRT|1|AD||EQUIP||||||(01)51022222233336(21)S%d", i))
+		}
+		h, _, _ := run(mllpFrame(segs...))
+		if d := messages(h); len(d) != 1 || len(d[0].Devices) != want {
+			t.Errorf("%d devices gave %d", n, len(d[0].Devices))
+		}
+	}
+
+	var batch strings.Builder
+	batch.WriteString("BHS|^~\\&|A\r")
+	for i := range maxBatchIDs + 1 {
+		batch.WriteString(msh("ADT^A01", fmt.Sprint(i)) + "\r")
+	}
+	for id, want := range map[int]bool{maxBatchIDs - 1: true, maxBatchIDs: false} {
+		h, s, c := run("\v" + batch.String() + "\x1c\r")
+		s.Data(c, analyze.ToClient, []byte(ack("AA", fmt.Sprint(id))))
+		if d := messages(h); len(d) != 1 || d[0].AckMatches != want || d[0].BatchMessages != maxBatchIDs+1 {
+			t.Errorf("an answer to message %d of a batch: %+v", id, d)
+		}
+	}
+}

@@ -199,23 +199,25 @@ func osOf(s string) string {
 		if i < 0 || i > 0 && isWord(s[i-1]) || i+len(k) < len(s) && isWord(s[i+len(k)]) {
 			continue
 		}
-		return clip(strings.TrimSpace(k + versionAfter(s[i+len(k):])))
+		return clip(k + versionAfter(s[i+len(k):], k == "Linux"))
 	}
 	return ""
 }
 
 func isWord(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// versionAfter finds " 6.1.0" in what follows a system's name: at once, after a
-// host name as uname has it, or after "Version".
-func versionAfter(s string) string {
-	for n, f := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '/' || r == ';' || r == '(' || r == ')' }) {
-		if f[0] >= '0' && f[0] <= '9' && strings.Contains(f, ".") {
+// versionAfter finds " 6.1.0" in what follows a system's name: at once, after
+// "Version", or after a host name where uname wrote the text.
+func versionAfter(s string, uname bool) string {
+	before := ""
+	for n, f := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,/;()", r) }) {
+		if f[0] >= '0' && f[0] <= '9' && (n == 0 || n == 1 && uname && strings.Contains(f, ".") || strings.EqualFold(before, "version")) {
 			return " " + f
 		}
-		if n >= 4 {
+		if n >= 12 {
 			break
 		}
+		before = f
 	}
 	return ""
 }

@@ -138,7 +138,9 @@ func mdnsEvidence(c *analyze.Conn, s device.Subject, m *dns.Message) {
 				continue
 			}
 			sub := about(r.Target)
-			c.EvidenceFor(sub, device.AttrService, clip(service+"/"+transport+":"+strconv.Itoa(int(r.Port))), "mdns.srv", device.Claimed)
+			if service != "workstation" && r.Port != 0 { // the workstation's port is a placeholder
+				c.EvidenceFor(sub, device.AttrService, clip(service+"/"+transport+":"+strconv.Itoa(int(r.Port))), "mdns.srv", device.Claimed)
+			}
 			if k, ok := mdnsClass[service]; ok {
 				c.EvidenceFor(sub, device.AttrClass, string(k.class), "mdns.service", k.conf)
 			}

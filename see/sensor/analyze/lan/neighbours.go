@@ -146,7 +146,11 @@ func cdpProtocol() analyze.Protocol {
 				name = m.DeviceID
 			}
 			ev(device.AttrHostname, name, "device-id")
-			ev(device.AttrModel, m.Platform, "platform")
+			if osOf(m.Platform) == m.Platform { // hosts that speak CDP give their system here
+				ev(device.AttrOS, m.Platform, "platform")
+			} else {
+				ev(device.AttrModel, m.Platform, "platform")
+			}
 			ev(device.AttrBanner, clip(m.Software), "version")
 			ev(device.AttrOS, osOf(m.Software), "version")
 			if strings.Contains(strings.ToLower(m.Platform), "cisco") {

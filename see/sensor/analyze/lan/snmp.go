@@ -40,6 +40,8 @@ type snmpFlow struct {
 	counts  [9]uint64
 	version string
 	served  bool
+	lastSet int64 // request identifier of the last write or trap: repetitions are one
+	hasSet  bool
 }
 
 // wellKnown are communities that products ship with or that manuals show.
@@ -101,6 +103,12 @@ func (f *snmpFlow) report(c *analyze.Conn, dir analyze.Dir, m *snmp.Message, tra
 	}
 	failed := m.HasPDU && m.PDU == snmp.Response && m.ErrorStatus != 0
 	write := m.HasPDU && m.PDU == snmp.Set
+	if (write || trap) && m.PDU != snmp.TrapV1 {
+		if f.hasSet && f.lastSet == m.RequestID {
+			return
+		}
+		f.hasSet, f.lastSet = true, m.RequestID
+	}
 	if !(trap || write) && !f.seen.first(op+fmt.Sprint(failed, isPublic(m.Community), m.Authenticated, dir)+c.Pseudonym(pseudonym.Person, string(m.User))) {
 		return
 	}

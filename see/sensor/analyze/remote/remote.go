@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package remote
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/see/sensor/analyze"
+)
+
+// Protocols returns the analysers of this package.
+func Protocols() []analyze.Protocol {
+	return []analyze.Protocol{
+		{Name: "smb", MaxPending: maxSMBPending, Probe: probeSMB, NewStream: func(c *analyze.Conn) analyze.Stream { return newSMB(c) }},
+	}
+}
+
+// str makes a string from the wire fit for events.
+func str(s string) string {
+	return analyze.CleanN([]byte(s[:min(len(s), 4*analyze.MaxString)]), analyze.MaxString)
+}
+
+// attrs collects attributes of an event.Application; empty values are left out.
+type attrs []event.KV
+
+func (a *attrs) add(name, value string) {
+	if value != "" {
+		*a = append(*a, event.KV{Name: name, Value: value})
+	}
+}
+
+func (a *attrs) count(name string, n uint64) {
+	if n > 0 {
+		*a = append(*a, event.KV{Name: name, Value: strconv.FormatUint(n, 10)})
+	}
+}
+
+func (a *attrs) flag(name string, v bool) {
+	if v {
+		*a = append(*a, event.KV{Name: name, Value: "true"})
+	}
+}
+
+func (a *attrs) list(name string, v []string) {
+	for _, s := range v {
+		a.add(name, s)
+	}
+}
+
+// Activities of event.Application.
+const (
+	message      = 1
+	request      = 2
+	response     = 3
+	session      = 4
+	announcement = 5
+)
+
+// isName reports whether s can be a host's name, and not an address or a
+// placeholder.
+func isName(s string) bool {
+	if s == "" || len(s) > 253 || strings.EqualFold(s, "localhost") || strings.EqualFold(s, "localhost.localdomain") {
+		return false
+	}
+	letters := false
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			letters = true
+		case c >= '0' && c <= '9', c == '-', c == '.', c == '_':
+		default:
+			return false
+		}
+	}
+	return letters && s[0] != '.' && s[0] != '-'
+}
+
+// hostName returns s when it can be a host's name.
+func hostName(s string) string {
+	if isName(s) {
+		return s
+	}
+	return ""
+}
+
+// fqdn returns s when it is a host's name with a domain.
+func fqdn(s string) string {
+	if isName(s) && strings.Contains(strings.Trim(s, "."), ".") {
+		return s
+	}
+	return ""
+}
+
+// account returns an account as events show it: machine accounts, which end in
+// "$", in clear, anybody else as a pseudonym.
+func account(c *analyze.Conn, name string) string {
+	if name == "" {
+		return ""
+	}
+	if machine(name) != "" {
+		return name
+	}
+	return c.Pseudonym(pseudonym.Person, name)
+}
+
+// machine returns the host's name of a machine account, "" for others.
+func machine(name string) string {
+	if h, ok := strings.CutSuffix(name, "$"); ok {
+		return hostName(h)
+	}
+	return ""
+}
+
+// setClient makes the side that sends in direction d the client.
+func setClient(c *analyze.Conn, d analyze.Dir) {
+	if c.SideOf(d) != analyze.Client {
+		c.Flip()
+	}
+}
+
+// matches turns the answer of a parser's Looks into that of a probe.
+func matches(yes, maybe bool) analyze.Match {
+	switch {
+	case yes:
+		return analyze.Yes
+	case maybe:
+		return analyze.Maybe
+	}
+	return analyze.No
+}
+
+// outcome is success or failure.
+func outcome(ok bool) event.Status {
+	if ok {
+		return event.StatusSuccess
+	}
+	return event.StatusFailure
+}
+
+// plural returns "1 file" or "2 files".
+func plural(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.FormatUint(n, 10) + " " + what + "s"
+}
