@@ -24,19 +24,20 @@ import (
 
 func main() {
 	packets := flag.Int64("packets", 1_000_000, "frames of the capture")
+	sites := flag.Int64("sites", 8, "hospitals with addresses of their own that take turns")
 	bytes := flag.Int64("bytes", 0, "size of the capture in bytes, when that is more")
 	idle := flag.Int("idle-flows", 1_000_000, "flows of the memory measurement; 0 leaves it out")
 	scale := flag.Bool("workers", true, "measure by number of workers too")
 	peers := flag.Bool("peers", true, "run ndpiReader and tshark too")
 	keep := flag.String("keep", "", "keep the capture under this name")
 	flag.Parse()
-	if err := bench(*packets, *bytes, *idle, *scale, *peers, *keep, flag.Args()); err != nil {
+	if err := bench(*sites, *packets, *bytes, *idle, *scale, *peers, *keep, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/sensor:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(packets, bytes int64, idle int, scale, peers bool, keep string, names []string) error {
+func bench(sites, packets, bytes int64, idle int, scale, peers bool, keep string, names []string) error {
 	dir, err := os.MkdirTemp("", "asepsis-bench-")
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func bench(packets, bytes int64, idle int, scale, peers bool, keep string, names
 	if keep != "" {
 		file = keep
 	}
-	n, size, err := replicate(file, from, packets, bytes)
+	n, size, err := replicate(file, from, max(1, sites), packets, bytes)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func bench(packets, bytes int64, idle int, scale, peers bool, keep string, names
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	analyze := []string{bin, "analyze", "--fail-on", "never", "--no-progress", "--format", "json"}
+	analyze := []string{bin, "analyze", "--fail-on", "never", "--no-progress"}
 	ours, err := measure("asepsis, 1 processor", n, append(analyze, "--workers", "1", file), true)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type recorded struct {
 	data     []byte
 	wire     int
 	src, dst int // offsets of the IP addresses, 0 when there are none
+	ports    int // offset of the TCP or UDP ports, 0 when there are none
 	v6       bool
 }
 
@@ -57,6 +58,9 @@ func load(names []string) ([]recorded, error) {
 				at := 14 + 4*int(p.NVLAN)
 				if p.IPVersion == 4 {
 					r.src, r.dst = at+12, at+16
+					if (p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP) && !p.Fragment && p.Err == nil {
+						r.ports = at + 4*int(r.data[at]&15)
+					}
 				} else {
 					r.src, r.dst, r.v6 = at+8, at+24, true
 				}
@@ -72,9 +76,11 @@ func load(names []string) ([]recorded, error) {
 	return all, nil
 }
 
-// replicate writes the frames again and again, each round with addresses of
-// its own, until there are packets frames or bytes bytes.
-func replicate(name string, from []recorded, packets, bytes int64) (n, size int64, err error) {
+// replicate writes the frames again and again until there are packets frames or
+// bytes bytes. Rounds take turns to be one of sites hospitals, each with
+// addresses of its own, and every round has client ports of its own, so that
+// all its connections are new ones.
+func replicate(name string, from []recorded, sites, packets, bytes int64) (n, size int64, err error) {
 	f, err := os.Create(name) //nolint:gosec // named by who runs the benchmark
 	if err != nil {
 		return 0, 0, err
@@ -89,8 +95,12 @@ func replicate(name string, from []recorded, packets, bytes int64) (n, size int6
 			r := &from[i]
 			out = append(out[:0], r.data...)
 			if r.src != 0 {
-				mark(out[r.src:], uint32(round), r.v6)
-				mark(out[r.dst:], uint32(round), r.v6)
+				mark(out[r.src:], uint32(round%sites), r.v6)
+				mark(out[r.dst:], uint32(round%sites), r.v6)
+			}
+			if r.ports != 0 {
+				renew(out[r.ports:], round)
+				renew(out[r.ports+2:], round)
 			}
 			if err := w.WriteFrame(capture.Frame{Time: start + round*span/8 + r.time, Data: out, OrigLen: r.wire, Link: capture.LinkEthernet}); err != nil {
 				return 0, 0, err
@@ -124,4 +134,12 @@ func describe(from []recorded) string {
 		bytes += int64(from[i].wire)
 	}
 	return fmt.Sprintf("%d recorded frames, %d bytes on average", len(from), bytes/int64(len(from)))
+}
+
+// renew changes a port if it is one that clients are given (RFC 6335 §6, and
+// Linux' range below it).
+func renew(p []byte, round int64) {
+	if v := int64(binary.BigEndian.Uint16(p)); v >= 32768 {
+		binary.BigEndian.PutUint16(p, uint16(32768+(v-32768+round*11)%32768))
+	}
 }

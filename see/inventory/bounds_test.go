@@ -98,6 +98,18 @@ func TestBoundsOfOneAttachment(t *testing.T) {
 			t.Errorf("%d facts", n)
 		}
 	})
+	t.Run("evidence in all", func(t *testing.T) {
+		cfg := Default()
+		cfg.MaxEvidenceTotal = 1000
+		i, err := New(cfg)
+		must(t, err)
+		for k := range 1001 {
+			i.Observe(evidence(device.Subject{MAC: floodMAC(k / 10)}, device.AttrHostname, fmt.Sprintf("h%d", k), at(time.Duration(k))))
+		}
+		if s := i.Stats(); s.Facts > 1000 || s.NodesEvicted != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
 	t.Run("MACs that send as one address", func(t *testing.T) {
 		i := inv(t, nil)
 		for k := range 1000 {
@@ -247,6 +259,15 @@ func FuzzObserve(f *testing.F) {
 		var counted int
 		for _, a := range i.addrs {
 			counted += len(a.nodes) + len(a.old)
+		}
+		facts := 0
+		for k := range i.order {
+			for n := i.order[k].head; n != nil; n = n.next {
+				facts += len(n.facts)
+			}
+		}
+		if facts != i.facts {
+			t.Fatalf("%d facts filed, %d counted", facts, i.facts)
 		}
 		if counted+len(i.macs) != i.nodes {
 			t.Fatalf("%d nodes filed, %d counted", counted+len(i.macs), i.nodes)

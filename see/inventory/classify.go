@@ -44,7 +44,7 @@ func (i *Inventory) judgeClass(d *dossier, c *component, j *judgement) {
 	for k := range d.clues[device.AttrClass] {
 		x := &d.clues[device.AttrClass][k]
 		if cl := device.Class(x.value); cl.Valid() && cl != device.ClassUnknown {
-			votes = append(votes, vote{class: cl, weight: int(min(x.conf, 90)), group: "stated." + family(x.source), why: fmt.Sprintf("%s says so", x.source), source: x.source})
+			votes = append(votes, vote{class: cl, weight: int(min(x.conf, 90)), group: "stated." + family(x.source), why: fmt.Sprintf("says so in its own messages (%s)", x.source), source: x.source})
 		}
 	}
 	if len(votes) == 0 {

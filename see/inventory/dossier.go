@@ -16,8 +16,10 @@ import (
 const (
 	attrOUIVendor    device.Attribute = "oui_vendor"
 	attrOUIKind      device.Attribute = "oui_kind"
+	attrOUIName      device.Attribute = "oui_name"
 	attrVendorKind   device.Attribute = "vendor_kind"
 	attrSoleModality device.Attribute = "sole_modality"
+	attrStorageRole  device.Attribute = "storage_role"
 	attrBehaviour    device.Attribute = "behaviour"
 )
 
@@ -27,6 +29,14 @@ type clue struct {
 	conf                 device.Confidence
 	last                 int64
 	count                uint64
+}
+
+// attrNameOnly is a name from a full name, when no host name says the same.
+const attrNameOnly device.Attribute = "name_of_fqdn"
+
+// named reports whether a host name with this first label is known.
+func (d *dossier) named(h string) bool {
+	return slices.ContainsFunc(d.clues[device.AttrHostname], func(x clue) bool { return shortHost(x.value) == h })
 }
 
 // shown returns the value in the length that fits a sentence.
@@ -77,6 +87,12 @@ func (i *Inventory) dossier(v *view, c *component) *dossier {
 			d.macs = append(d.macs, m)
 		}
 	}
+	// A full name is a host name too, for those rules that look at names.
+	for _, x := range d.clues[device.AttrFQDN] {
+		if h := shortHost(x.value); h != "" && !strings.Contains(h, "*") && !d.named(h) {
+			d.add(attrNameOnly, h, x.source, x.conf, x.last, x.count)
+		}
+	}
 	// Deterministic whatever the order of observation.
 	for _, l := range d.clues {
 		slices.SortFunc(l, func(a, b clue) int {
@@ -97,7 +113,8 @@ func (i *Inventory) dossier(v *view, c *component) *dossier {
 		if !m.IsLocal() {
 			random = false
 		}
-		if name, ok := oui.Lookup(m); ok {
+		if name, ok := blockOwner(m); ok {
+			d.add(attrOUIName, name, "oui", device.Hint, 0, 1)
 			if x, ok := catalogue.FindVendor(name); ok {
 				d.add(attrOUIVendor, x.Name, "oui", device.Hint, 0, 1)
 				d.add(attrOUIKind, string(x.Kind), "oui", device.Hint, 0, 1)
@@ -109,6 +126,15 @@ func (i *Inventory) dossier(v *view, c *component) *dossier {
 	}
 	i.derive(d, c)
 	return d
+}
+
+// blockOwner names who a MAC's block is assigned to. 00:00:00 is Xerox's, but
+// what has it today is software that left the address empty.
+func blockOwner(m device.MAC) (string, bool) {
+	if m.OUI() == 0 {
+		return "", false
+	}
+	return oui.Lookup(m)
 }
 
 // derive finds out how the device behaves.
@@ -130,6 +156,12 @@ func (i *Inventory) derive(d *dossier, c *component) {
 	}
 	// "Storage" alone would also find storage commitment.
 	storage := []string{"image storage", "video", "report storage", "sr storage", "waveform storage", "raw data storage", "encapsulated", "surface", "segmentation storage", " - storage", "object storage", "state storage", "plan storage"}
+	used := d.strongest("scu:", storage) >= device.Claimed
+	for _, x := range d.clues[device.AttrDICOMRole] {
+		if strings.HasPrefix(x.lower, "scu:") && (x.conf >= device.Claimed || !used) && slices.ContainsFunc(storage, func(s string) bool { return strings.Contains(x.lower, s) }) {
+			d.add(attrStorageRole, x.value, x.source, x.conf, x.last, x.count)
+		}
+	}
 	find := []string{"query/retrieve", "root q/r", "study root", "patient root"}
 	in, out := has("scp:", storage...), has("scu:", storage...)
 	answers, queries := has("scp:", find...), has("scu:", find...)
@@ -193,6 +225,17 @@ func (i *Inventory) derive(d *dossier, c *component) {
 	if sole != "" && sole != "several" {
 		d.add(attrSoleModality, sole, source, device.Claimed, 0, 1)
 	}
+}
+
+// strongest returns the best confidence of a role with one of the parts.
+func (d *dossier) strongest(role string, parts []string) device.Confidence {
+	var best device.Confidence
+	for _, x := range d.clues[device.AttrDICOMRole] {
+		if strings.HasPrefix(x.lower, role) && x.conf > best && slices.ContainsFunc(parts, func(s string) bool { return strings.Contains(x.lower, s) }) {
+			best = x.conf
+		}
+	}
+	return best
 }
 
 func (d *dossier) offers(prefix string) bool {

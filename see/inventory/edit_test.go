@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/platform/config"
 )
 
 var anna = By{Who: "anna", At: t0 + 1}
@@ -210,11 +211,19 @@ func TestBadOptionsAreRefused(t *testing.T) {
 				opts = append(opts, c.opt)
 			}
 			_, err := New(c.cfg, opts...)
-			var ce *ConfigError
+			var ce *config.FieldError
 			if !errors.As(err, &ce) || ce.Field == "" {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestEverySettingIsDocumented(t *testing.T) {
+	for _, v := range []any{Config{}, Override{}, Network{}} {
+		if u := config.Undocumented(v); len(u) > 0 {
+			t.Errorf("%T: %q", v, u)
+		}
 	}
 }
 

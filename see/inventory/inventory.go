@@ -26,6 +26,7 @@ type Inventory struct {
 	addrs  map[key16]*address
 	order  lists
 	nodes  int
+	facts  int    // of all nodes
 	change uint64 // rises with everything that can change a view's structure
 	convs  conversations
 	minted map[string]mint // element key to the ID first given for it
@@ -48,6 +49,7 @@ type Stats struct {
 	ConversationsEvicted uint64 `json:"conversations_evicted"`  // pairs forgotten to stay within max_conversations
 	NamedOverflow        uint64 `json:"named_devices_overflow"` // devices named by messages beyond max_named
 	Nodes                int    `json:"nodes"`
+	Facts                int    `json:"facts"`
 	Conversations        int    `json:"conversations"`
 }
 
@@ -67,7 +69,7 @@ func New(cfg Config, opts ...Option) (*Inventory, error) {
 }
 
 func (i *Inventory) reset() {
-	i.now, i.nodes, i.change = 0, 0, i.change+1
+	i.now, i.nodes, i.facts, i.change = 0, 0, 0, i.change+1
 	i.macs = map[device.MAC]*node{}
 	i.addrs = map[key16]*address{}
 	i.order = lists{}
@@ -83,7 +85,7 @@ func (i *Inventory) Stats() Stats {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s := i.stats
-	s.Nodes, s.Conversations = i.nodes, len(i.convs.byKey)
+	s.Nodes, s.Facts, s.Conversations = i.nodes, i.facts, len(i.convs.byKey)
 	s.ConversationsEvicted = i.convs.evicted
 	return s
 }
@@ -197,7 +199,7 @@ func (i *Inventory) record(n *node, ev *device.Evidence) {
 	if nf.first == 0 {
 		nf.first = nf.last
 	}
-	if values >= i.cfg.MaxValues || len(n.facts) >= i.cfg.MaxFacts {
+	if values >= i.maxValues(ev.Attribute) || len(n.facts) >= i.cfg.MaxFacts {
 		n.full++
 		i.stats.EvidenceOverflow++
 		// The newest of equals takes the place of the oldest: a device that
@@ -208,12 +210,24 @@ func (i *Inventory) record(n *node, ev *device.Evidence) {
 		n.facts[weakest] = nf
 	} else {
 		n.facts = append(n.facts, nf)
+		i.facts++
+		i.makeRoom(n)
 	}
 	i.changed(n)
 	if !n.med && (medicalAttribute(nf.attr) || nf.attr == device.AttrClass && device.Class(nf.value).Medical()) {
 		n.med = true
 		i.promote(n)
 	}
+}
+
+// maxValues bounds the values of an attribute. A requestor of DICOM
+// associations proposes up to 128 presentation contexts.
+func (i *Inventory) maxValues(a device.Attribute) int {
+	switch a {
+	case device.AttrDICOMRole, device.AttrService, device.AttrUses:
+		return 5 * i.cfg.MaxValues
+	}
+	return i.cfg.MaxValues
 }
 
 func (i *Inventory) changed(n *node) {
@@ -259,7 +273,10 @@ func (i *Inventory) attachment(ip netip.Addr, m device.MAC, hops uint8, t int64)
 		i.addrs[k] = a
 	}
 	if a.last != 0 && t-a.last > int64(i.cfg.ReuseGap) {
-		i.handOver(a)
+		i.handOver(a, t)
+	}
+	if t != 0 && t < a.since && a.seq > 0 {
+		return i.former(a, m, hops)
 	}
 	if t > a.last {
 		a.last = t
@@ -278,9 +295,28 @@ func (i *Inventory) attachment(ip netip.Addr, m device.MAC, hops uint8, t int64)
 	return n
 }
 
+// former returns the node for what is told late about an earlier holder of an
+// address: reports of repeated evidence come when the repeating ends.
+func (i *Inventory) former(a *address, m device.MAC, hops uint8) *node {
+	for k := len(a.old) - 1; k >= 0; k-- {
+		if a.old[k].mac == m {
+			return a.old[k]
+		}
+	}
+	if len(a.old) >= maxOldPerAddress {
+		i.forget(a.old[0])
+		i.addrs[keyOf(a.ip)] = a
+	}
+	n := &node{mac: m, ip: a.ip, seq: a.seq - 1, hops: hops}
+	a.old = append(a.old, n)
+	i.added(n)
+	return n
+}
+
 // handOver ends the present holder's time at an address.
-func (i *Inventory) handOver(a *address) {
+func (i *Inventory) handOver(a *address, t int64) {
 	a.seq++
+	a.since = t
 	a.old = append(a.old, a.nodes...)
 	a.nodes = nil
 	for len(a.old) > maxOldPerAddress {
@@ -328,6 +364,14 @@ func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string, s
 		i.file(a, claim{mac: m, seq: a.seq, from: t, to: t, count: 1, source: source, soft: true})
 		return
 	}
+	if a != nil && a.seq > 0 && t < a.since {
+		// Told late about an earlier holder's time.
+		if c := a.before(m); c != nil {
+			c.count++
+			c.to = max(c.to, t)
+		}
+		return
+	}
 	i.attachment(ip, m, 0, t)
 	a = i.addrs[keyOf(ip)]
 	a.claims = slices.DeleteFunc(a.claims, func(c claim) bool { return c.soft && c.seq == a.seq })
@@ -344,7 +388,7 @@ func (i *Inventory) claim(m device.MAC, ip netip.Addr, t int64, source string, s
 			i.duplicated(a, m, rival.mac, t)
 		} else {
 			n := a.node(m)
-			i.handOver(a)
+			i.handOver(a, t)
 			// What was just seen from the new holder is the new holder's.
 			for k, o := range a.old {
 				if o == n {
@@ -412,8 +456,15 @@ func (i *Inventory) alternates(a *address, m device.MAC, t int64) {
 func (i *Inventory) added(n *node) {
 	i.nodes++
 	i.order.push(n)
+	i.facts += len(n.facts)
 	i.changed(n)
-	for i.nodes > i.cfg.MaxNodes {
+	i.makeRoom(n)
+}
+
+// makeRoom forgets the least valuable nodes, n not among them, until the
+// bounds are kept.
+func (i *Inventory) makeRoom(n *node) {
+	for i.nodes > i.cfg.MaxNodes || i.facts > i.cfg.MaxEvidenceTotal {
 		v := i.order.oldest()
 		if v == n { // never the one that is being filled
 			if v = n.prev; v == nil {
@@ -477,6 +528,7 @@ func (i *Inventory) promote(n *node) {
 func (i *Inventory) forget(n *node) {
 	i.order.remove(n)
 	i.nodes--
+	i.facts -= len(n.facts)
 	i.change++
 	if !n.ip.IsValid() {
 		delete(i.macs, n.mac)

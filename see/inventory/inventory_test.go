@@ -148,6 +148,44 @@ func TestWhatIsOneDevice(t *testing.T) {
 			says(2*day, macWS, "10.0.0.11", device.AttrHostname, "ws-7"),
 		}, []string{macCT + " 10.0.0.11", macWS + " 10.0.0.11"}},
 
+		{"what is reported late about the former holder of an address stays the former holder's", []seen{
+			lease(0, macCT, "10.0.0.11"),
+			says(1, macCT, "10.0.0.11", device.AttrHostname, "ct-1"),
+			lease(2*day, macWS, "10.0.0.11"),
+			says(hour, macCT, "10.0.0.11", device.AttrHostname, "ct-1"),
+			lease(hour, macCT, "10.0.0.11"),
+			says(2*day, macWS, "10.0.0.11", device.AttrHostname, "ws-7"),
+		}, []string{macCT + " 10.0.0.11", macWS + " 10.0.0.11"}},
+
+		{"a router that was never seen to claim an address keeps the one it sends from without loss of TTL", []seen{
+			says(0, macGW, "10.0.0.1", device.AttrHostname, "core-1"),
+			remote(1, macGW, "10.9.0.1", device.AttrHostname, "a"),
+			remote(2, macGW, "10.9.0.2", device.AttrHostname, "b"),
+		}, []string{macGW + " 10.0.0.1", "10.9.0.1", "10.9.0.2"}},
+
+		{"a MAC told by NetBIOS from behind a router is the device's", []seen{
+			remote(0, macGW, "10.9.0.1", device.AttrHostname, "a"),
+			remote(0, macGW, "10.9.0.2", device.AttrHostname, "b"),
+			{ip: "10.9.0.1", mac: macGW, hops: 1, attr: device.AttrMAC, value: macCT, source: "nbns.node-status"},
+		}, []string{macCT + " 10.9.0.1", macGW, "10.9.0.2"}},
+
+		{"a MAC told on the link is a second MAC of the device", []seen{
+			says(0, macCT, "10.0.0.11", device.AttrHostname, "a"),
+			{ip: "10.0.0.11", mac: macCT, attr: device.AttrMAC, value: macOther, source: "lldp.chassis-id", conf: device.Structured},
+			says(0, macOther, "10.0.0.12", device.AttrHostname, "a2"),
+		}, []string{macCT + " " + macOther + " 10.0.0.11 10.0.0.12"}},
+
+		{"an address in a relayed mDNS record is not the relay's", []seen{
+			says(0, macOther, "10.0.0.5", device.AttrHostname, "reflector"),
+			{mac: macOther, ip: "10.0.0.5", attr: device.AttrIP, value: "10.0.0.11", source: "mdns.host"},
+			says(1, macCT, "10.0.0.11", device.AttrHostname, "ct-1"),
+		}, []string{macCT + " 10.0.0.11", macOther + " 10.0.0.5"}},
+
+		{"a switch's host name as CDP device ID joins nothing", []seen{
+			{mac: macCT, attr: device.AttrDeviceID, value: "cdp:access-switch-1", source: "cdp.device-id", conf: device.Structured},
+			{mac: macOther, attr: device.AttrDeviceID, value: "cdp:access-switch-1", source: "cdp.device-id", conf: device.Structured},
+		}, []string{macCT, macOther}},
+
 		{"IPv4 and IPv6 addresses of one MAC are one device", []seen{
 			arp(0, macCT, "10.0.0.11"),
 			{mac: macCT, ip: "fe80::21a:2bff:fe00:1", attr: device.AttrIP, value: "fe80::21a:2bff:fe00:1", source: "nd"},

@@ -10,7 +10,6 @@ import (
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/see/inventory/catalogue"
-	"github.com/asepsis/asepsis/see/inventory/oui"
 )
 
 // judgement is what is concluded about a device from its evidence: the part of
@@ -151,7 +150,7 @@ func (i *Inventory) judge(v *view, c *component) *judgement {
 	for _, a := range []device.Attribute{device.AttrSerial, device.AttrFirmware, device.AttrOS, device.AttrUDI, device.AttrEUI64, device.AttrLocation} {
 		var t tally
 		for k := range d.clues[a] {
-			if x := &d.clues[a][k]; !skip(x) && !(a == device.AttrSerial && placeholder(x.lower)) {
+			if x := &d.clues[a][k]; !skip(x) && !nothing(x.lower) && !(a == device.AttrSerial && placeholder(x.lower)) {
 				t.add(x.lower, x.value, x.value, x.source, x.conf, x.last)
 			}
 		}
@@ -174,6 +173,15 @@ func (i *Inventory) judge(v *view, c *component) *judgement {
 	}
 	i.judgeClass(d, c, j)
 	return j
+}
+
+// nothing reports a value that says that there is none.
+func nothing(s string) bool {
+	switch s {
+	case "", "unknown", "n/a", "none", "not specified", "default string", "not available", "-":
+		return true
+	}
+	return false
 }
 
 // judgeVendor chooses the manufacturer among what is stated, the address
@@ -200,7 +208,7 @@ func (i *Inventory) judgeVendor(d *dossier, c *component, j *judgement, skip fun
 				stated = v.Brand
 			}
 			t.add(v.Name, v.Name, stated, x.source, x.conf, x.last)
-		} else if x.lower != "unknown" && x.lower != "n/a" {
+		} else if !nothing(x.lower) {
 			t.add(x.lower, x.value, x.value, x.source, x.conf, x.last)
 		}
 	}
@@ -230,7 +238,7 @@ func (i *Inventory) judgeVendor(d *dossier, c *component, j *judgement, skip fun
 		}
 	}
 	for _, m := range d.macs {
-		name, ok := oui.Lookup(m)
+		name, ok := blockOwner(m)
 		if !ok {
 			continue
 		}
@@ -316,14 +324,14 @@ func (i *Inventory) judgeModel(d *dossier, j *judgement, maker string, skip func
 		// One name that holds the other is the same model, told in more detail.
 		pick := cs[0]
 		for _, c := range cs[1:] {
-			if c.score()+10 >= pick.score() && len(c.value) > len(pick.value) && strings.Contains(strings.ToLower(c.value), strings.ToLower(pick.value)) {
+			if c.score()+10 >= pick.score() && len(c.value) > len(pick.value) && within(pick.value, c.value) {
 				pick = c
 			}
 		}
 		j.facts[device.AttrModel] = pick.fact()
 		var rivals []*candidate
 		for _, c := range cs {
-			if c == pick || !strings.Contains(strings.ToLower(pick.value), strings.ToLower(c.value)) {
+			if c == pick || !within(c.value, pick.value) {
 				rivals = append(rivals, c)
 			}
 		}
@@ -334,7 +342,8 @@ func (i *Inventory) judgeModel(d *dossier, j *judgement, maker string, skip func
 	for a, weight := range productWeight {
 		for k := range d.clues[a] {
 			x := &d.clues[a][k]
-			if skip(x) {
+			// An AE title that a tool tried is not its own banner.
+			if skip(x) || x.source == "dicom.default-aes" {
 				continue
 			}
 			p, ok := catalogue.FindProduct(x.value, maker)
@@ -345,6 +354,17 @@ func (i *Inventory) judgeModel(d *dossier, j *judgement, maker string, skip func
 				why: fmt.Sprintf("states the product %s in its %s", p.Model, attrWord(a))})
 		}
 	}
+}
+
+// within reports that every word of one name is in another.
+func within(short, long string) bool {
+	words := catalogue.Words(long)
+	for _, w := range catalogue.Words(short) {
+		if !slices.Contains(words, w) {
+			return false
+		}
+	}
+	return true
 }
 
 func attrWord(a device.Attribute) string {

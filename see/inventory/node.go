@@ -134,6 +134,7 @@ type address struct {
 	old    []*node // of earlier holders, oldest first
 	claims []claim
 	dups   []duplicate
+	since  int64 // when the present holder began, 0 for the first
 	last   int64
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/see/inventory/catalogue"
 	"github.com/goccy/go-yaml"
 )
@@ -22,6 +23,8 @@ const (
 	maxRules     = 10000
 	maxRuleBytes = 4 << 20
 )
+
+const ruleHint = "docs/devices.md explains the form of a rule"
 
 // Rule is one line of rules.yaml: what evidence votes for which class.
 type Rule struct {
@@ -81,20 +84,20 @@ func (s *ruleSet) with(add []Rule) *ruleSet {
 // parseRules reads and checks rules.
 func parseRules(b []byte) ([]Rule, error) {
 	if len(b) > maxRuleBytes {
-		return nil, &ConfigError{"rules", fmt.Sprintf("larger than %d bytes", maxRuleBytes), ""}
+		return nil, config.Invalid("rules", "", "larger than %d bytes", maxRuleBytes)
 	}
 	var rs []Rule
 	if err := yaml.UnmarshalWithOptions(b, &rs, yaml.Strict()); err != nil {
-		return nil, &ConfigError{"rules", err.Error(), "see docs/devices.md for the form of a rule"}
+		return nil, config.Invalid("rules", ruleHint, "%v", err)
 	}
 	if len(rs) > maxRules {
-		return nil, &ConfigError{"rules", fmt.Sprintf("more than %d", maxRules), ""}
+		return nil, config.Invalid("rules", "", "more than %d", maxRules)
 	}
 	seen := map[string]bool{}
 	for k := range rs {
 		r := &rs[k]
 		bad := func(f string, a ...any) error {
-			return &ConfigError{"rules", fmt.Sprintf("rule %q: ", r.ID) + fmt.Sprintf(f, a...), "see docs/devices.md for the form of a rule"}
+			return config.Invalid("rules", ruleHint, "rule %q: %s", r.ID, fmt.Sprintf(f, a...))
 		}
 		switch {
 		case r.ID == "":
@@ -177,16 +180,21 @@ func (c *Condition) matches(x *clue) bool {
 func (c *Condition) holds(d *dossier) *clue {
 	var first *clue
 	n := 0
-	for k := range d.clues[c.Attr] {
-		x := &d.clues[c.Attr][k]
-		if c.matches(x) {
-			if first == nil {
-				first = x
-			}
-			if n++; n >= c.Least {
-				return first
+	look := func(l []clue) bool {
+		for k := range l {
+			if x := &l[k]; c.matches(x) {
+				if first == nil {
+					first = x
+				}
+				if n++; n >= c.Least {
+					return true
+				}
 			}
 		}
+		return false
+	}
+	if look(d.clues[c.Attr]) || c.Attr == device.AttrHostname && look(d.clues[attrNameOnly]) {
+		return first
 	}
 	return nil
 }
@@ -235,7 +243,25 @@ next:
 				continue next
 			}
 		}
-		out = append(out, vote{class: r.Class, weight: r.Weight, group: r.Group, why: strings.ReplaceAll(r.Why, "{value}", first.shown()), source: first.source})
+		weight := r.Weight
+		if first.conf < device.Claimed && !derived(r) {
+			weight = weight * 3 / 4
+		}
+		out = append(out, vote{class: r.Class, weight: weight, group: r.Group, why: strings.ReplaceAll(r.Why, "{value}", first.shown()), source: first.source})
 	}
 	return out
+}
+
+// derived reports that a rule stands on derived attributes, whose weights
+// allow for their confidence.
+func derived(r *Rule) bool {
+	for _, l := range [][]Condition{r.All, r.Any} {
+		for k := range l {
+			switch l[k].Attr {
+			case attrOUIVendor, attrOUIKind, attrOUIName, attrSoleModality, attrBehaviour:
+				return true
+			}
+		}
+	}
+	return false
 }

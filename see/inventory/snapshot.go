@@ -80,6 +80,7 @@ type savedDuplicate struct {
 type savedAddress struct {
 	IP     netip.Addr       `json:"ip"`
 	Seq    uint16           `json:"seq"`
+	Since  int64            `json:"since,omitempty"`
 	Last   int64            `json:"last"`
 	Claims []savedClaim     `json:"claims,omitempty"`
 	Dups   []savedDuplicate `json:"duplicates,omitempty"`
@@ -156,7 +157,7 @@ func (i *Inventory) Save(w io.Writer) error {
 	}
 	slices.SortFunc(addrs, func(a, b *address) int { return a.ip.Compare(b.ip) })
 	for _, a := range addrs {
-		x := savedAddress{IP: a.ip, Seq: a.seq, Last: a.last}
+		x := savedAddress{IP: a.ip, Seq: a.seq, Since: a.since, Last: a.last}
 		for _, c := range a.claims {
 			x.Claims = append(x.Claims, savedClaim{c.mac, c.seq, c.from, c.to, c.count, c.source, c.soft})
 		}
@@ -219,7 +220,7 @@ func (i *Inventory) Load(r io.Reader) error {
 		if !usable(x.IP) || len(x.Claims) > maxClaimsPerAddress || len(x.Dups) > maxDupsPerAddress {
 			return fmt.Errorf("%w: address %s cannot be", ErrSnapshot, x.IP)
 		}
-		a := &address{ip: x.IP, seq: x.Seq, last: x.Last}
+		a := &address{ip: x.IP, seq: x.Seq, since: x.Since, last: x.Last}
 		for _, c := range x.Claims {
 			a.claims = append(a.claims, claim{c.MAC, c.Seq, c.From, c.To, c.Count, c.Source, c.Soft})
 		}
@@ -298,7 +299,7 @@ func (i *Inventory) Load(r io.Reader) error {
 
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.now, i.macs, i.addrs, i.order, i.nodes, i.convs, i.stats = s.Now, fresh.macs, fresh.addrs, fresh.order, fresh.nodes, fresh.convs, fresh.stats
+	i.now, i.macs, i.addrs, i.order, i.nodes, i.facts, i.convs, i.stats = s.Now, fresh.macs, fresh.addrs, fresh.order, fresh.nodes, fresh.facts, fresh.convs, fresh.stats
 	i.minted, i.mints, i.edits = s.IDs, s.Mints, edits{log: s.Edits, seq: s.EditSeq}
 	if i.minted == nil {
 		i.minted = map[string]mint{}

@@ -5,11 +5,13 @@ package sensor
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,12 +21,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/see/sensor/protocols"
 	"github.com/asepsis/asepsis/wire/capture"
+	"github.com/asepsis/asepsis/wire/packet"
 )
 
 // Bounds of what a run may emit: per packet (flows end, evidence is renewed)
@@ -229,7 +233,7 @@ var lengths = [][]byte{
 func (m *mutator) step() {
 	f, at := m.place()
 	n := len(m.frames)
-	switch m.IntN(14) {
+	switch m.IntN(16) {
 	case 0, 1: // flip a bit
 		if at >= 0 {
 			f.Data[at] ^= 1 << m.IntN(8)
@@ -289,7 +293,47 @@ func (m *mutator) step() {
 				f.Data[i] = f.Data[i-w]
 			}
 		}
+	case 14, 15: // the same bytes in other segments
+		m.split(m.IntN(n))
 	}
+}
+
+// split makes two segments of one, or leaves the frame as it is when it is no
+// TCP segment with payload.
+func (m *mutator) split(i int) {
+	f := m.frames[i]
+	var p packet.Packet
+	packet.Decode(&p, uint16(f.Link), f.Data, f.OrigLen)
+	if p.Err != nil || p.Proto != packet.ProtoTCP || p.Fragment || len(p.Payload) < 2 || p.Missing > 0 {
+		return
+	}
+	begin := int(uintptr(unsafe.Pointer(unsafe.SliceData(p.Payload))) - uintptr(unsafe.Pointer(unsafe.SliceData(f.Data))))
+	if begin < 40 || begin > len(f.Data) {
+		return
+	}
+	k := 1 + m.IntN(len(p.Payload)-1)
+	if m.IntN(2) == 0 {
+		k = min(k, 1+m.IntN(16))
+	}
+	part := func(from, to int) capture.Frame {
+		b := append(bytes.Clone(f.Data[:begin]), p.Payload[from:to]...)
+		for hl := 20; hl <= min(60, begin-20); hl += 4 {
+			tcp := b[begin-hl:]
+			if int(tcp[12]>>4)*4 != hl || binary.BigEndian.Uint32(tcp[4:]) != p.Seq {
+				continue
+			}
+			binary.BigEndian.PutUint32(tcp[4:], p.Seq+uint32(from))
+			if ip := b[begin-hl-20:]; p.IPVersion == 4 && ip[0] == 0x45 {
+				binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
+			} else if p.IPVersion == 6 && begin-hl >= 40 {
+				binary.BigEndian.PutUint16(b[begin-hl-36:], uint16(len(tcp)))
+			}
+			break
+		}
+		return capture.Frame{Time: f.Time, Data: b, OrigLen: len(b), Link: f.Link}
+	}
+	m.frames[i] = part(0, k)
+	m.frames = slices.Insert(m.frames, i+1, part(k, len(p.Payload)))
 }
 
 // mutated makes the damaged capture of a seed.
@@ -315,11 +359,7 @@ func TestMutatedCapturesNeverBreakTheSensor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := make([]string, 0, len(all))
-	for n := range all {
-		names = append(names, n)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(all))
 	from, to := uint64(0), uint64(20*len(names))
 	if testing.Short() {
 		to = uint64(len(names))
@@ -361,6 +401,54 @@ func TestMutatedCapturesNeverBreakTheSensor(t *testing.T) {
 	t.Logf("seeds %d to %d, %d protocols, %d gaps, %d rejected or cut", from, to, len(reached), gaps, cut)
 	if to-from > 100 && (len(reached) < 20 || gaps == 0 || cut == 0) {
 		t.Errorf("the mutations do not reach the analysers: protocols %v, gaps %d, rejected or cut %d", reached, gaps, cut)
+	}
+}
+
+// TestEveryProbeTakesEveryBeginning gives the probes what a segment boundary can
+// give them: every beginning of what peers really say, and of the same with one
+// byte changed.
+func TestEveryProbeTakesEveryBeginning(t *testing.T) {
+	all, err := recorded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := newSensor(t, one(), protocols.All()...)
+	r := rand.New(rand.NewPCG(1, 2))
+	seen := map[string]bool{}
+	var p packet.Packet
+	w := s.worker(0)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		frames := all[name]
+		for i := range frames {
+			packet.Decode(&p, uint16(frames[i].Link), frames[i].Data, frames[i].OrigLen)
+			if len(p.Payload) == 0 || seen[string(p.Payload[:min(12, len(p.Payload))])] {
+				continue
+			}
+			seen[string(p.Payload[:min(12, len(p.Payload))])] = true
+			protos := s.streams
+			if p.Proto == packet.ProtoUDP {
+				protos = s.datagrams
+			}
+			for n := range min(len(p.Payload), 72) {
+				head := bytes.Clone(p.Payload[:n+1])
+				for range 4 {
+					for _, mid := range []bool{false, true} {
+						a := &active{}
+						a.conn.Init(w, nil)
+						a.conn.MidStream, a.conn.Packet = mid, &p
+						a.cand = [2]uint64{^uint64(0), ^uint64(0)}
+						w.probe(a, 0, head[:len(head):len(head)], protos, false)
+					}
+					head[r.IntN(len(head))] = byte(r.Uint32())
+				}
+				if w.stats.Panics > 0 {
+					t.Fatalf("%s: a probe panics on something like %x", filepath.Base(name), head)
+				}
+			}
+		}
+	}
+	if len(seen) < 100 {
+		t.Errorf("only %d payloads", len(seen))
 	}
 }
 

@@ -160,12 +160,14 @@ func (z *Inflater) Inflate(src []byte) (out []byte, n int, err error) {
 	if z.state == inflateFailed {
 		return nil, 0, z.err
 	}
-	if z.pos+windowSize > len(z.buf) {
+	// The window moves only when little room is left, so that many small calls do
+	// not each move it.
+	if len(z.buf)-z.pos < windowSize/8 {
 		copy(z.buf[:windowSize], z.buf[z.pos-windowSize:z.pos])
 		z.pos = windowSize
 	}
 	start := z.pos
-	n, ok := z.run(src, start+windowSize)
+	n, ok := z.run(src, min(start+windowSize, len(z.buf)))
 	out = z.buf[start:z.pos]
 	z.filled = min(windowSize, z.filled+len(out))
 	if !ok {

@@ -33,7 +33,6 @@ const (
 	MaxFields = 128
 	MaxTable  = 64 << 10
 	MaxString = 16 << 10
-	maxFrame  = 1 << 24
 )
 
 // Errors of reading. All of them end the understanding of a connection.

@@ -2,6 +2,8 @@
 
 package tlsmeta
 
+import "strings"
+
 // Message is one handshake message.
 type Message struct {
 	Type     uint8
@@ -96,15 +98,15 @@ func exchangeGroup(cipher uint16, body []byte) (group uint16, bits int) {
 	name := CipherName(cipher)
 	c := cursor{b: body}
 	switch {
-	case hasPrefix(name, "TLS_ECDHE_PSK"):
+	case strings.HasPrefix(name, "TLS_ECDHE_PSK"):
 		return 0, 0
-	case hasPrefix(name, "TLS_ECDH"): // RFC 8422 §5.4
+	case strings.HasPrefix(name, "TLS_ECDH"): // RFC 8422 §5.4
 		if c.u8() == 3 {
 			if g := c.u16(); !c.bad {
 				return uint16(g), 0
 			}
 		}
-	case hasPrefix(name, "TLS_DHE_RSA"), hasPrefix(name, "TLS_DHE_DSS"), hasPrefix(name, "TLS_DH_anon"): // RFC 5246 §7.4.3
+	case strings.HasPrefix(name, "TLS_DHE_RSA"), strings.HasPrefix(name, "TLS_DHE_DSS"), strings.HasPrefix(name, "TLS_DH_anon"): // RFC 5246 §7.4.3
 		p := c.vec16()
 		for len(p) > 0 && p[0] == 0 {
 			p = p[1:]
@@ -113,5 +115,3 @@ func exchangeGroup(cipher uint16, body []byte) (group uint16, bits int) {
 	}
 	return 0, 0
 }
-
-func hasPrefix(s, p string) bool { return len(s) >= len(p) && s[:len(p)] == p }

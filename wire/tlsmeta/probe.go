@@ -49,8 +49,8 @@ func LooksLikeTLS(b []byte) Answer {
 			}
 			return NeedMore
 		}
-		m := int(b[6])<<16 | int(b[7])<<8 | int(b[8])
 		if b[5] == MsgClientHello || b[5] == MsgServerHello {
+			m := int(b[6])<<16 | int(b[7])<<8 | int(b[8])
 			if m >= 38 && m <= MaxMessage {
 				if len(b) >= 11 && b[9] != 3 && b[9] != 0x7f {
 					return NotTLS

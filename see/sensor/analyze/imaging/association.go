@@ -312,7 +312,7 @@ func (s *stream) emitEnd(c *analyze.Conn, how endKind) {
 	a := &s.assoc
 	s.checkPDULengths()
 	d := a.detail(false)
-	d.Operations = a.operations
+	d.Operations, a.operations = a.operations, nil // the event's from here on
 	d.LargestPDU = max(s.halves[0].largest, s.halves[1].largest)
 	e := &event.Event{Detail: d}
 	who := fmt.Sprintf("the association of %s with %s", a.calling(), a.called())

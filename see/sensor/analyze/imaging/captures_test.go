@@ -155,6 +155,9 @@ var response = regexp.MustCompile(`([CN]-[A-Z-]+)-RSP ID=(\d+)[^,]*\(([A-Za-z ]+
 
 // TestAgainstTshark compares what was negotiated, field by field, and the responses.
 func TestAgainstTshark(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tshark is started once a capture: not in short mode")
+	}
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Skip("peer missing: tshark")
 	}
@@ -282,6 +285,9 @@ func tshark(t *testing.T, file string, fields ...string) (rows [][]string) {
 // TestNoPatientIdentifierLeaves looks for the identifiers that tshark finds on the
 // wire in everything that is emitted.
 func TestNoPatientIdentifierLeaves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tshark is started once a capture: not in short mode")
+	}
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Skip("peer missing: tshark")
 	}

@@ -65,7 +65,7 @@ func (f *bacnetFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, mi
 	if direct {
 		f.evidence(c, s, m)
 	} else {
-		c.EvidenceFor(s, device.AttrCapability, "bacnet-router", "bacnet.source-network", device.Structured)
+		fact(c, s, device.AttrCapability, "bacnet-router", "bacnet.source-network", device.Structured)
 	}
 	f.report(c, s, m)
 	return analyze.More
@@ -73,7 +73,7 @@ func (f *bacnetFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, mi
 
 func (f *bacnetFlow) evidence(c *analyze.Conn, s device.Subject, m *bacnet.Message) {
 	ev := func(attr device.Attribute, value, field string, conf device.Confidence) {
-		c.EvidenceFor(s, attr, value, "bacnet."+field, conf)
+		fact(c, s, attr, value, "bacnet."+field, conf)
 	}
 	if m.HasDevice {
 		ev(device.AttrDeviceID, "bacnet:"+strconv.FormatUint(uint64(m.Device.Instance), 10), "i-am", device.Structured)

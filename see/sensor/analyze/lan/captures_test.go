@@ -111,7 +111,7 @@ func TestNeighboursDescribeThemselves(t *testing.T) {
 	if attr(h, "lldp", "advertisement", "med_class") == "" || len(apps(h, "cdp")) == 0 {
 		t.Errorf("%v", apps(h, "cdp"))
 	}
-	want(t, h, camMAC, "hostname=cam-ceiling", "device_id=cdp:cam-ceiling", "os=Linux", "capability=host")
+	want(t, h, camMAC, "hostname=cam-ceiling", "device_id=cdp:cam-ceiling", "os=Linux", "capability=station")
 }
 
 func TestSNMPNeverShowsAPassword(t *testing.T) {

@@ -115,7 +115,7 @@ func dhcpServer(c *analyze.Conn, dir analyze.Dir, m *dhcp.V4) {
 			s = from
 		}
 		if usable(m.ServerID) {
-			c.EvidenceFor(s, device.AttrService, "dhcp/udp:67", "dhcp.option54", device.Structured)
+			fact(c, s, device.AttrService, "dhcp/udp:67", "dhcp.option54", device.Structured)
 		}
 	}
 	if m.Type != dhcp.V4Ack && m.Type != dhcp.V4Offer {
@@ -124,21 +124,21 @@ func dhcpServer(c *analyze.Conn, dir analyze.Dir, m *dhcp.V4) {
 	at := func(a netip.Addr) device.Subject { return device.Subject{IP: a, VLAN: c.VLAN} }
 	for _, r := range m.Routers {
 		if usable(r) {
-			c.EvidenceFor(at(r), device.AttrRouter, "true", "dhcp.option3", device.Structured)
+			fact(c, at(r), device.AttrRouter, "true", "dhcp.option3", device.Structured)
 		}
 	}
 	for _, a := range m.DNS {
 		if usable(a) {
-			c.EvidenceFor(at(a), device.AttrService, "dns/udp:53", "dhcp.option6", device.Claimed)
+			fact(c, at(a), device.AttrService, "dns/udp:53", "dhcp.option6", device.Claimed)
 		}
 	}
 	for _, a := range m.NTP {
 		if usable(a) {
-			c.EvidenceFor(at(a), device.AttrService, "ntp/udp:123", "dhcp.option42", device.Claimed)
+			fact(c, at(a), device.AttrService, "ntp/udp:123", "dhcp.option42", device.Claimed)
 		}
 	}
 	if usable(m.Giaddr) {
-		c.EvidenceFor(at(m.Giaddr), device.AttrRouter, "true", "dhcp.giaddr", device.Claimed)
+		fact(c, at(m.Giaddr), device.AttrRouter, "true", "dhcp.giaddr", device.Claimed)
 	}
 }
 
@@ -146,7 +146,7 @@ func dhcpServer(c *analyze.Conn, dir analyze.Dir, m *dhcp.V4) {
 func dhcpClient(c *analyze.Conn, m *dhcp.V4, mac device.MAC, d *event.DHCP) {
 	s := device.Subject{MAC: mac, VLAN: c.VLAN}
 	ev := func(attr device.Attribute, value, source string, conf device.Confidence) {
-		c.EvidenceFor(s, attr, value, source, conf)
+		fact(c, s, attr, value, source, conf)
 	}
 	port := ""
 	if m.RelayCircuit != "" {
@@ -274,7 +274,7 @@ func (dhcp6Flow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missin
 	}
 	ev := func(attr device.Attribute, value, source string, conf device.Confidence) {
 		if !client.MAC.IsZero() || client.IP.IsValid() {
-			c.EvidenceFor(client, attr, value, source, conf)
+			fact(c, client, attr, value, source, conf)
 		}
 	}
 	ev(device.AttrMAC, d.ClientMAC, source, device.Claimed)
@@ -303,13 +303,13 @@ func (dhcp6Flow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missin
 		}
 		s := sender(c, dir)
 		if len(m.Relays) == 0 && usable(s.IP) {
-			c.EvidenceFor(s, device.AttrService, "dhcp6/udp:547", "dhcp6", device.Claimed)
+			fact(c, s, device.AttrService, "dhcp6/udp:547", "dhcp6", device.Claimed)
 			if m.Server.HasMAC {
-				c.EvidenceFor(s, device.AttrMAC, device.MAC(m.Server.MAC).String(), "dhcp6.server-duid", device.Claimed)
+				fact(c, s, device.AttrMAC, device.MAC(m.Server.MAC).String(), "dhcp6.server-duid", device.Claimed)
 			}
 		}
 		for _, a := range m.DNS {
-			c.EvidenceFor(device.Subject{IP: a, VLAN: c.VLAN}, device.AttrService, "dns/udp:53", "dhcp6.option23", device.Claimed)
+			fact(c, device.Subject{IP: a, VLAN: c.VLAN}, device.AttrService, "dns/udp:53", "dhcp6.option23", device.Claimed)
 		}
 	}
 	e := &event.Event{Activity: dhcp6Activity[min(int(m.Type), len(dhcp6Activity)-1)], Detail: d, Message: clip("DHCPv6 " + m.TypeName() + " of client " + d.ClientMAC)}

@@ -174,15 +174,15 @@ func dnsEvidence(c *analyze.Conn, dir analyze.Dir, m *dns.Message) {
 				if s.IP != r.Addr {
 					s = device.Subject{IP: r.Addr, VLAN: c.VLAN}
 				}
-				c.EvidenceFor(s, device.AttrHostname, r.Name, "llmnr.answer", device.Claimed)
+				fact(c, s, device.AttrHostname, r.Name, "llmnr.answer", device.Claimed)
 				continue
 			}
 			if strings.Contains(r.Name, ".") {
-				c.EvidenceFor(device.Subject{IP: r.Addr}, device.AttrFQDN, clip(r.Name), "dns.answer", device.Claimed)
+				fact(c, device.Subject{IP: r.Addr}, device.AttrFQDN, clip(r.Name), "dns.answer", device.Claimed)
 			}
 		case r.Type == dns.TypePTR:
 			if a, ok := reverse(r.Name); ok && a.IsPrivate() && r.Target != "" {
-				c.EvidenceFor(device.Subject{IP: a}, device.AttrFQDN, clip(r.Target), "dns.ptr", device.Claimed)
+				fact(c, device.Subject{IP: a}, device.AttrFQDN, clip(r.Target), "dns.ptr", device.Claimed)
 			}
 		}
 	}

@@ -31,15 +31,15 @@ func eapolProtocol() analyze.Protocol {
 			fromAuthenticator := f.Type == eapol.TypeEAP && e.Code != eapol.EAPResponse
 			switch {
 			case f.Type == eapol.TypeMKA:
-				c.EvidenceFor(s, device.AttrUses, "macsec", "eapol.mka", device.Structured)
+				fact(c, s, device.AttrUses, "macsec", "eapol.mka", device.Structured)
 				return
 			case f.Type != eapol.TypeEAP && f.Type != eapol.TypeStart && f.Type != eapol.TypeLogoff:
 				return
 			case fromAuthenticator:
-				c.EvidenceFor(s, device.AttrCapability, "authenticator", "eapol.eap", device.Structured)
-				c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), "eapol.eap", device.Hint)
+				fact(c, s, device.AttrCapability, "authenticator", "eapol.eap", device.Structured)
+				fact(c, s, device.AttrClass, string(device.ClassNetwork), "eapol.eap", device.Hint)
 			default:
-				c.EvidenceFor(s, device.AttrUses, "eapol", "eapol."+f.TypeName(), device.Structured)
+				fact(c, s, device.AttrUses, "eapol", "eapol."+f.TypeName(), device.Structured)
 			}
 			attrs := pairs{}
 			op, text, activity, status := f.TypeName(), "", uint8(message), event.StatusUnknown
@@ -60,8 +60,8 @@ func eapolProtocol() analyze.Protocol {
 			case e.Code == eapol.EAPResponse && e.Method == 1:
 				shown, host, fqdn := identity(c, printable.Text(e.Identity, 253))
 				attrs.add("identity", shown)
-				c.EvidenceFor(s, device.AttrHostname, host, "eap.identity", device.Claimed)
-				c.EvidenceFor(s, device.AttrFQDN, fqdn, "eap.identity", device.Claimed)
+				fact(c, s, device.AttrHostname, host, "eap.identity", device.Claimed)
+				fact(c, s, device.AttrFQDN, fqdn, "eap.identity", device.Claimed)
 				op, text, activity = "identity", fmt.Sprintf("%s says who logs in", supplicant), response
 			case e.Code == eapol.EAPResponse && e.Method == 3:
 				var want []string

@@ -33,7 +33,7 @@ func arpProtocol() analyze.Protocol {
 				return
 			}
 			if usable(a.SenderIP) && kind != arp.Other {
-				c.EvidenceFor(device.Subject{MAC: mac, IP: a.SenderIP, VLAN: p.VLAN()}, device.AttrIP, a.SenderIP.String(), "arp."+kind.String(), device.Claimed)
+				fact(c, device.Subject{MAC: mac, IP: a.SenderIP, VLAN: p.VLAN()}, device.AttrIP, a.SenderIP.String(), "arp."+kind.String(), device.Claimed)
 			}
 			foreign := p.HasMAC && p.SrcMAC != a.SenderMAC
 			if !foreign && (kind == arp.Request || kind == arp.Reply) {
@@ -75,15 +75,15 @@ func igmpProtocol() analyze.Protocol {
 			}
 			s := c.Subject(analyze.Client)
 			s.Hops = 0 // TTL 1
-			c.EvidenceFor(s, device.AttrIP, p.Src.String(), "igmp", device.Claimed)
+			fact(c, s, device.AttrIP, p.Src.String(), "igmp", device.Claimed)
 			if m.Type == igmp.TypeQuery {
-				c.EvidenceFor(s, device.AttrCapability, "igmp-querier", "igmp.query", device.Claimed)
-				c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), "igmp.query", device.Hint)
+				fact(c, s, device.AttrCapability, "igmp-querier", "igmp.query", device.Claimed)
+				fact(c, s, device.AttrClass, string(device.ClassNetwork), "igmp.query", device.Hint)
 				return
 			}
 			for _, g := range m.Groups {
 				if !g.Leave {
-					c.EvidenceFor(s, device.AttrUses, groupUses[g.Group.String()], "igmp.report", device.Hint)
+					fact(c, s, device.AttrUses, groupUses[g.Group.String()], "igmp.report", device.Hint)
 				}
 			}
 		},
@@ -91,8 +91,8 @@ func igmpProtocol() analyze.Protocol {
 }
 
 func bridge(c *analyze.Conn, s device.Subject, source string) {
-	c.EvidenceFor(s, device.AttrCapability, "bridge", source, device.Structured)
-	c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), source, device.Claimed)
+	fact(c, s, device.AttrCapability, "bridge", source, device.Structured)
+	fact(c, s, device.AttrClass, string(device.ClassNetwork), source, device.Claimed)
 }
 
 // stpProtocol reports bridges, and an event when the topology changes.
@@ -110,7 +110,7 @@ func stpProtocol() analyze.Protocol {
 			if b.Type == 0x80 {
 				return
 			}
-			c.EvidenceFor(s, device.AttrMAC, device.MAC(b.Bridge.MAC).String(), "stp.bridge-id", device.Structured)
+			fact(c, s, device.AttrMAC, device.MAC(b.Bridge.MAC).String(), "stp.bridge-id", device.Structured)
 			if !b.TopologyChange {
 				return
 			}
@@ -133,8 +133,8 @@ func lacpProtocol() analyze.Protocol {
 				return
 			}
 			s := frameSubject(p)
-			c.EvidenceFor(s, device.AttrMAC, device.MAC(l.Actor.MAC).String(), "lacp.actor", device.Structured)
-			c.EvidenceFor(s, device.AttrCapability, "link-aggregation", "lacp.actor", device.Structured)
+			fact(c, s, device.AttrMAC, device.MAC(l.Actor.MAC).String(), "lacp.actor", device.Structured)
+			fact(c, s, device.AttrCapability, "link-aggregation", "lacp.actor", device.Structured)
 		},
 	}
 }
@@ -151,9 +151,9 @@ func vrrpProtocol() analyze.Protocol {
 			}
 			// The frame comes from the virtual router's MAC: only the address is the router's own.
 			s := device.Subject{IP: p.Src, VLAN: p.VLAN()}
-			c.EvidenceFor(s, device.AttrRouter, "true", "vrrp.advertisement", device.Structured)
-			c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), "vrrp.advertisement", device.Claimed)
-			c.EvidenceFor(s, device.AttrCapability, "router", "vrrp.advertisement", device.Structured)
+			fact(c, s, device.AttrRouter, "true", "vrrp.advertisement", device.Structured)
+			fact(c, s, device.AttrClass, string(device.ClassNetwork), "vrrp.advertisement", device.Claimed)
+			fact(c, s, device.AttrCapability, "router", "vrrp.advertisement", device.Structured)
 			if a.Priority != 0 {
 				return
 			}
@@ -187,8 +187,8 @@ func (f *hsrpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 		return analyze.More
 	}
 	s := device.Subject{IP: c.Ends[dir].IP, VLAN: c.VLAN}
-	c.EvidenceFor(s, device.AttrRouter, "true", "hsrp.hello", device.Structured)
-	c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), "hsrp.hello", device.Claimed)
+	fact(c, s, device.AttrRouter, "true", "hsrp.hello", device.Structured)
+	fact(c, s, device.AttrClass, string(device.ClassNetwork), "hsrp.hello", device.Claimed)
 	if f.seen.first(fmt.Sprint(h.Op, h.State, h.Group)) {
 		attrs := pairs{}
 		attrs.add("group", strconv.Itoa(int(h.Group)))

@@ -29,21 +29,21 @@ func icmpProtocol() analyze.Protocol {
 			switch p.ICMPType {
 			case icmp.Unreachable:
 				if p.ICMPCode == 0 || p.ICMPCode == 1 {
-					c.EvidenceFor(s, device.AttrRouter, "true", "icmp.unreachable", device.Claimed)
+					fact(c, s, device.AttrRouter, "true", "icmp.unreachable", device.Claimed)
 				}
 				unreachable(c, p, &m, unreachable4(p.ICMPCode))
 			case icmp.TimeExceeded:
 				if p.ICMPCode == 0 {
-					c.EvidenceFor(s, device.AttrRouter, "true", "icmp.time-exceeded", device.Claimed)
+					fact(c, s, device.AttrRouter, "true", "icmp.time-exceeded", device.Claimed)
 				}
 			case icmp.Redirect:
-				c.EvidenceFor(s, device.AttrRouter, "true", "icmp.redirect", device.Claimed)
+				fact(c, s, device.AttrRouter, "true", "icmp.redirect", device.Claimed)
 				attrs := pairs{}
 				attrs.add("gateway", addr(m.Gateway))
 				attrs.add("destination", addr(m.Quoted.Dst))
 				application(c, message, "4", "redirect", fmt.Sprintf("%s redirects %s to %s for %s", p.Src, p.Dst, m.Gateway, m.Quoted.Dst), attrs)
 			case icmp.RouterAdvert:
-				c.EvidenceFor(s, device.AttrRouter, "true", "icmp.router-advertisement", device.Claimed)
+				fact(c, s, device.AttrRouter, "true", "icmp.router-advertisement", device.Claimed)
 				application(c, announcement, "4", "router-advertisement", fmt.Sprintf("%s announces itself as router", p.Src), nil)
 			case icmp.TimestampAsk, icmp.MaskAsk:
 				application(c, request, "4", map[uint8]string{icmp.TimestampAsk: "timestamp", icmp.MaskAsk: "address-mask"}[p.ICMPType],
@@ -99,7 +99,7 @@ func icmp6Protocol() analyze.Protocol {
 					unreachable(c, p, &m, names[min(int(p.ICMPCode), len(names)-1)])
 				case icmp.V6TimeExceeded:
 					if p.ICMPCode == 0 {
-						c.EvidenceFor(c.Subject(analyze.Client), device.AttrRouter, "true", "icmp6.time-exceeded", device.Claimed)
+						fact(c, c.Subject(analyze.Client), device.AttrRouter, "true", "icmp6.time-exceeded", device.Claimed)
 					}
 				}
 			case icmp.V6RouterSolicit, icmp.V6RouterAdvert, icmp.V6NeighSolicit, icmp.V6NeighAdvert, icmp.V6Redirect:
@@ -124,24 +124,24 @@ func neighbour(c *analyze.Conn, p *packet.Packet, n *icmp.ND) {
 	switch p.ICMPType {
 	case icmp.V6NeighSolicit, icmp.V6RouterSolicit:
 		if usable(p.Src) {
-			c.EvidenceFor(s, device.AttrIP, p.Src.String(), "icmp6.solicitation", device.Claimed)
+			fact(c, s, device.AttrIP, p.Src.String(), "icmp6.solicitation", device.Claimed)
 		}
 	case icmp.V6NeighAdvert:
 		if usable(n.Target) {
 			s.IP = n.Target
-			c.EvidenceFor(s, device.AttrIP, n.Target.String(), "icmp6.neighbor-advertisement", device.Claimed)
+			fact(c, s, device.AttrIP, n.Target.String(), "icmp6.neighbor-advertisement", device.Claimed)
 		}
 		if n.Router {
-			c.EvidenceFor(s, device.AttrRouter, "true", "icmp6.neighbor-advertisement", device.Claimed)
+			fact(c, s, device.AttrRouter, "true", "icmp6.neighbor-advertisement", device.Claimed)
 		}
 	case icmp.V6RouterAdvert:
-		c.EvidenceFor(s, device.AttrIP, p.Src.String(), "icmp6.router-advertisement", device.Claimed)
+		fact(c, s, device.AttrIP, p.Src.String(), "icmp6.router-advertisement", device.Claimed)
 		if n.Lifetime > 0 {
-			c.EvidenceFor(s, device.AttrRouter, "true", "icmp6.router-advertisement", device.Structured)
-			c.EvidenceFor(s, device.AttrCapability, "router", "icmp6.router-advertisement", device.Structured)
+			fact(c, s, device.AttrRouter, "true", "icmp6.router-advertisement", device.Structured)
+			fact(c, s, device.AttrCapability, "router", "icmp6.router-advertisement", device.Structured)
 		}
 		for _, d := range n.DNS {
-			c.EvidenceFor(device.Subject{IP: d, VLAN: p.VLAN()}, device.AttrService, "dns/udp:53", "icmp6.rdnss", device.Claimed)
+			fact(c, device.Subject{IP: d, VLAN: p.VLAN()}, device.AttrService, "dns/udp:53", "icmp6.rdnss", device.Claimed)
 		}
 		attrs := pairs{}
 		var prefixes []string
@@ -156,7 +156,7 @@ func neighbour(c *analyze.Conn, p *packet.Packet, n *icmp.ND) {
 		attrs.add("other_configuration", strconv.FormatBool(n.Other))
 		application(c, announcement, "6", "router-advertisement", fmt.Sprintf("%s announces itself as router for %s", p.Src, clip(join(prefixes))), attrs)
 	case icmp.V6Redirect:
-		c.EvidenceFor(s, device.AttrRouter, "true", "icmp6.redirect", device.Claimed)
+		fact(c, s, device.AttrRouter, "true", "icmp6.redirect", device.Claimed)
 		attrs := pairs{}
 		attrs.add("gateway", addr(n.Target))
 		attrs.add("destination", addr(n.Destination))

@@ -94,6 +94,11 @@ func clip(s string) string {
 	return s
 }
 
+// fact reports evidence with a value of bounded length.
+func fact(c *analyze.Conn, s device.Subject, attr device.Attribute, value, source string, conf device.Confidence) {
+	c.EvidenceFor(s, attr, strings.TrimSpace(clip(value)), source, conf)
+}
+
 func join(list []string) string { return clip(strings.Join(list, ",")) }
 
 func joinAddrs(list []netip.Addr) string {

@@ -32,7 +32,7 @@ func (f *mdnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	s := sender(c, dir)
 	s.Hops = 0 // RFC 6762 §11: never routed
 	if !m.Response {
-		c.EvidenceFor(s, device.AttrUses, "mdns", "mdns", device.Claimed)
+		fact(c, s, device.AttrUses, "mdns", "mdns", device.Claimed)
 	} else {
 		mdnsEvidence(c, s, m)
 	}
@@ -123,14 +123,14 @@ func mdnsEvidence(c *analyze.Conn, s device.Subject, m *dns.Message) {
 		case dns.TypeA, dns.TypeAAAA:
 			if name, ok := strings.CutSuffix(r.Name, ".local"); ok && !strings.Contains(name, ".") {
 				sub := about(r.Name)
-				c.EvidenceFor(sub, device.AttrHostname, dns.Unescape(name), "mdns.host", device.Claimed)
+				fact(c, sub, device.AttrHostname, dns.Unescape(name), "mdns.host", device.Claimed)
 				if usable(r.Addr) && sub.IP != r.Addr {
-					c.EvidenceFor(sub, device.AttrIP, r.Addr.String(), "mdns.host", device.Claimed)
+					fact(c, sub, device.AttrIP, r.Addr.String(), "mdns.host", device.Claimed)
 				}
 			}
 		case dns.TypeHINFO:
 			if len(r.Text) == 2 {
-				c.EvidenceFor(about(r.Name), device.AttrOS, titled(r.Text[1]), "mdns.hinfo", device.Claimed)
+				fact(c, about(r.Name), device.AttrOS, titled(r.Text[1]), "mdns.hinfo", device.Claimed)
 			}
 		case dns.TypeSRV:
 			_, service, transport, ok := instance(r.Name)
@@ -139,17 +139,17 @@ func mdnsEvidence(c *analyze.Conn, s device.Subject, m *dns.Message) {
 			}
 			sub := about(r.Target)
 			if service != "workstation" && r.Port != 0 { // the workstation's port is a placeholder
-				c.EvidenceFor(sub, device.AttrService, clip(service+"/"+transport+":"+strconv.Itoa(int(r.Port))), "mdns.srv", device.Claimed)
+				fact(c, sub, device.AttrService, clip(service+"/"+transport+":"+strconv.Itoa(int(r.Port))), "mdns.srv", device.Claimed)
 			}
 			if k, ok := mdnsClass[service]; ok {
-				c.EvidenceFor(sub, device.AttrClass, string(k.class), "mdns.service", k.conf)
+				fact(c, sub, device.AttrClass, string(k.class), "mdns.service", k.conf)
 			}
 			// "name [aa:bb:cc:dd:ee:ff]._workstation._tcp.local"
 			if service == "workstation" {
 				label := dns.Unescape(dns.Labels(r.Name)[0])
 				if open := strings.LastIndexByte(label, '['); open > 0 && strings.HasSuffix(label, "]") {
 					if mac, err := device.ParseMAC(label[open+1 : len(label)-1]); err == nil && !mac.IsZero() {
-						c.EvidenceFor(sub, device.AttrMAC, mac.String(), "mdns.workstation", device.Claimed)
+						fact(c, sub, device.AttrMAC, mac.String(), "mdns.workstation", device.Claimed)
 					}
 				}
 			}
@@ -204,6 +204,6 @@ func mdnsText(c *analyze.Conn, s device.Subject, service string, text []string) 
 		case device.AttrDeviceID:
 			value = "uuid:" + strings.ToLower(strings.TrimPrefix(value, "urn:uuid:"))
 		}
-		c.EvidenceFor(s, attr, clip(value), "mdns.txt."+clip(service)+"."+strings.ToLower(key), device.Claimed)
+		fact(c, s, attr, clip(value), "mdns.txt."+clip(service)+"."+strings.ToLower(key), device.Claimed)
 	}
 }

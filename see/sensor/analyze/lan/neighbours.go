@@ -20,29 +20,32 @@ import (
 // follows.
 func capabilities(c *analyze.Conn, s device.Subject, caps []string, source string) {
 	for _, k := range caps {
-		if k == "switch" {
+		switch k {
+		case "switch":
 			k = "bridge"
+		case "host":
+			k = "station"
 		}
-		c.EvidenceFor(s, device.AttrCapability, k, source, device.Structured)
+		fact(c, s, device.AttrCapability, k, source, device.Structured)
 	}
 	has := func(k string) bool { return slices.Contains(caps, k) }
 	switch {
 	case has("phone"): // phones often bridge for the computer behind them
-		c.EvidenceFor(s, device.AttrClass, string(device.ClassPhone), source, device.Structured)
+		fact(c, s, device.AttrClass, string(device.ClassPhone), source, device.Structured)
 	case has("router") || has("wlan-ap") || has("switch"):
-		c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), source, device.Structured)
+		fact(c, s, device.AttrClass, string(device.ClassNetwork), source, device.Structured)
 	case has("bridge"): // hosts with virtual machines bridge as well
-		c.EvidenceFor(s, device.AttrClass, string(device.ClassNetwork), source, device.Hint)
+		fact(c, s, device.AttrClass, string(device.ClassNetwork), source, device.Hint)
 	}
 	if has("router") {
-		c.EvidenceFor(s, device.AttrRouter, "true", source, device.Claimed)
+		fact(c, s, device.AttrRouter, "true", source, device.Claimed)
 	}
 }
 
 func addresses(c *analyze.Conn, s device.Subject, list []netip.Addr, source string) {
 	for _, a := range list {
 		if usable(a) {
-			c.EvidenceFor(s, device.AttrIP, a.String(), source, device.Claimed)
+			fact(c, s, device.AttrIP, a.String(), source, device.Claimed)
 		}
 	}
 }
@@ -61,7 +64,7 @@ func lldpProtocol() analyze.Protocol {
 			s := frameSubject(p)
 			s.VLAN = 0 // LLDP is of the link, not of a VLAN
 			ev := func(attr device.Attribute, value, field string) {
-				c.EvidenceFor(s, attr, value, "lldp."+field, device.Structured)
+				fact(c, s, attr, value, "lldp."+field, device.Structured)
 			}
 			if m.Chassis.HasMAC {
 				ev(device.AttrMAC, m.Chassis.Text, "chassis-id")
@@ -86,7 +89,7 @@ func lldpProtocol() analyze.Protocol {
 			}
 			ev(device.AttrLocation, m.Location, "med.location")
 			if m.MEDClass == "endpoint-3" {
-				c.EvidenceFor(s, device.AttrClass, string(device.ClassPhone), "lldp.med.class", device.Hint)
+				fact(c, s, device.AttrClass, string(device.ClassPhone), "lldp.med.class", device.Hint)
 			}
 
 			attrs := pairs{}
@@ -138,7 +141,7 @@ func cdpProtocol() analyze.Protocol {
 			s := frameSubject(p)
 			s.VLAN = 0
 			ev := func(attr device.Attribute, value, field string) {
-				c.EvidenceFor(s, attr, value, "cdp."+field, device.Structured)
+				fact(c, s, attr, value, "cdp."+field, device.Structured)
 			}
 			ev(device.AttrDeviceID, "cdp:"+m.DeviceID, "device-id")
 			name := m.SystemName
@@ -154,7 +157,7 @@ func cdpProtocol() analyze.Protocol {
 			ev(device.AttrBanner, clip(m.Software), "version")
 			ev(device.AttrOS, osOf(m.Software), "version")
 			if strings.Contains(strings.ToLower(m.Platform), "cisco") {
-				c.EvidenceFor(s, device.AttrVendor, "Cisco", "cdp.platform", device.Claimed)
+				fact(c, s, device.AttrVendor, "Cisco", "cdp.platform", device.Claimed)
 			}
 			ev(device.AttrLocation, m.Location, "location")
 			capabilities(c, s, m.Capabilities, "cdp.capabilities")

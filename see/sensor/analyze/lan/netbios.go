@@ -49,13 +49,13 @@ func (f *nbnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	s := sender(c, dir)
 	host := func(n netbios.Name, source string) {
 		if !n.Group && (n.Suffix == 0x00 || n.Suffix == 0x20) && n.Text != "" && n.Text != "*" && !strings.HasPrefix(n.Text, "__") {
-			c.EvidenceFor(s, device.AttrHostname, n.Text, source, device.Claimed)
+			fact(c, s, device.AttrHostname, n.Text, source, device.Claimed)
 			if n.Suffix == 0x20 {
-				c.EvidenceFor(s, device.AttrCapability, "file-server", source, device.Claimed)
+				fact(c, s, device.AttrCapability, "file-server", source, device.Claimed)
 			}
 		}
 	}
-	c.EvidenceFor(s, device.AttrUses, "nbns", "nbns", device.Claimed)
+	fact(c, s, device.AttrUses, "nbns", "nbns", device.Claimed)
 	op := m.OpcodeName()
 	attrs := pairs{}
 	shown := nbName(c, m.Name)
@@ -75,7 +75,7 @@ func (f *nbnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 			}
 		}
 		if m.HasMAC {
-			c.EvidenceFor(s, device.AttrMAC, device.MAC(m.MAC).String(), "nbns.node-status", device.Claimed)
+			fact(c, s, device.AttrMAC, device.MAC(m.MAC).String(), "nbns.node-status", device.Claimed)
 			attrs.add("unit_id", device.MAC(m.MAC).String())
 		}
 		var names []string
@@ -129,7 +129,7 @@ func (f *nbdgmFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ i
 		s = device.Subject{IP: d.SourceIP, VLAN: c.VLAN}
 	}
 	if (d.Source.Suffix == 0x00 || d.Source.Suffix == 0x20) && d.Source.Text != "" {
-		c.EvidenceFor(s, device.AttrHostname, d.Source.Text, "nbdgm.source", device.Claimed)
+		fact(c, s, device.AttrHostname, d.Source.Text, "nbdgm.source", device.Claimed)
 	}
 	attrs := pairs{}
 	attrs.add("source", nbName(c, d.Source))
@@ -142,16 +142,16 @@ func (f *nbdgmFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ i
 		return analyze.More
 	}
 	if a.Kind != "domain" && a.Server != "" {
-		c.EvidenceFor(s, device.AttrHostname, a.Server, "nbdgm."+a.Kind+"-announcement", device.Claimed)
+		fact(c, s, device.AttrHostname, a.Server, "nbdgm."+a.Kind+"-announcement", device.Claimed)
 		for _, r := range a.Roles() {
-			c.EvidenceFor(s, device.AttrCapability, r, "nbdgm."+a.Kind+"-announcement", device.Claimed)
+			fact(c, s, device.AttrCapability, r, "nbdgm."+a.Kind+"-announcement", device.Claimed)
 		}
 		// Samba states a Windows version as well, but sets the Unix bit ([MS-BRWS] §2.2.1).
 		if os := a.OS; a.ServerType&0x800 == 0 {
-			c.EvidenceFor(s, device.AttrOS, os, "nbdgm."+a.Kind+"-announcement", device.Claimed)
+			fact(c, s, device.AttrOS, os, "nbdgm."+a.Kind+"-announcement", device.Claimed)
 		}
 		if a.ServerType&0x18 != 0 {
-			c.EvidenceFor(s, device.AttrClass, string(device.ClassServer), "nbdgm."+a.Kind+"-announcement", device.Claimed)
+			fact(c, s, device.AttrClass, string(device.ClassServer), "nbdgm."+a.Kind+"-announcement", device.Claimed)
 		}
 	}
 	attrs.add("announced", a.Server)

@@ -70,7 +70,7 @@ func (f *ntpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ int
 			c.Emit(&event.Event{Activity: p.Mode, Severity: sev, StatusDetail: detail, Detail: d, Message: clip(fmt.Sprintf("%s sends an NTP %s message %s", s.IP, what, detail))})
 		}
 	case ntp.Client:
-		c.EvidenceFor(s, device.AttrUses, "ntp", "ntp", device.Claimed)
+		fact(c, s, device.AttrUses, "ntp", "ntp", device.Claimed)
 		f.unanswered(c)
 		f.asked, f.at, f.last = p.Transmit, c.Now, p
 	case ntp.Server, ntp.Broadcast:
@@ -91,7 +91,7 @@ func (f *ntpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ int
 		}
 		c.Emit(e)
 	default:
-		c.EvidenceFor(s, device.AttrUses, "ntp", "ntp", device.Claimed)
+		fact(c, s, device.AttrUses, "ntp", "ntp", device.Claimed)
 		if f.seen.first(fmt.Sprint(p.Mode, dir)) {
 			c.Emit(&event.Event{Activity: p.Mode, Detail: d, Message: fmt.Sprintf("%s exchanges time with %s", s.IP, c.Ends[dir.Other()].IP)})
 		}

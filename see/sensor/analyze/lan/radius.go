@@ -97,7 +97,7 @@ func (f *radiusFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, mi
 	f.emit(c, l, m)
 	if l != nil && m.Code == radius.AccessAccept {
 		if s, ok := station(c, l.m); ok && m.TunnelGroup != "" {
-			c.EvidenceFor(s, device.AttrVLAN, vlanID(m.TunnelGroup), "radius.tunnel-private-group-id", device.Structured)
+			fact(c, s, device.AttrVLAN, vlanID(m.TunnelGroup), "radius.tunnel-private-group-id", device.Structured)
 		}
 	}
 	return analyze.More
@@ -156,30 +156,30 @@ func (f *radiusFlow) evidence(c *analyze.Conn, dir analyze.Dir, m *radius.Messag
 		nas = device.Subject{IP: m.NASIP}
 	}
 	if m.NASIdentifier != "" {
-		c.EvidenceFor(nas, device.AttrHostname, m.NASIdentifier, "radius.nas-identifier", device.Claimed)
+		fact(c, nas, device.AttrHostname, m.NASIdentifier, "radius.nas-identifier", device.Claimed)
 	}
 	if m.CallingStation != "" && (m.NASPortType == "ethernet" || m.NASPortType == "wireless-802.11") {
-		c.EvidenceFor(nas, device.AttrClass, string(device.ClassNetwork), "radius.nas", device.Claimed)
+		fact(c, nas, device.AttrClass, string(device.ClassNetwork), "radius.nas", device.Claimed)
 	}
 	if mac, ok := radius.StationMAC(m.CalledStation); ok {
-		c.EvidenceFor(nas, device.AttrMAC, device.MAC(mac).String(), "radius.called-station-id", device.Hint)
+		fact(c, nas, device.AttrMAC, device.MAC(mac).String(), "radius.called-station-id", device.Hint)
 	}
 	s, ok := station(c, m)
 	if !ok {
 		return
 	}
-	c.EvidenceFor(s, device.AttrMAC, s.MAC.String(), "radius.calling-station-id", device.Structured)
-	c.EvidenceFor(s, device.AttrIP, addr(m.FramedIP), "radius.framed-ip-address", device.Claimed)
+	fact(c, s, device.AttrMAC, s.MAC.String(), "radius.calling-station-id", device.Structured)
+	fact(c, s, device.AttrIP, addr(m.FramedIP), "radius.framed-ip-address", device.Claimed)
 	if port := radiusPort(m); port != "" && m.NASPortType != "wireless-802.11" {
 		name := m.NASIdentifier
 		if name == "" {
 			name = addr(nas.IP)
 		}
-		c.EvidenceFor(s, device.AttrSwitchPort, clip(name+"|"+port), "radius.nas-port", device.Structured)
+		fact(c, s, device.AttrSwitchPort, clip(name+"|"+port), "radius.nas-port", device.Structured)
 	}
 	_, host, fqdn := identity(c, m.UserName)
-	c.EvidenceFor(s, device.AttrHostname, host, "radius.user-name", device.Claimed)
-	c.EvidenceFor(s, device.AttrFQDN, fqdn, "radius.user-name", device.Claimed)
+	fact(c, s, device.AttrHostname, host, "radius.user-name", device.Claimed)
+	fact(c, s, device.AttrFQDN, fqdn, "radius.user-name", device.Claimed)
 }
 
 func radiusPort(m *radius.Message) string {

@@ -71,7 +71,7 @@ func (f *snmpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 		if m.AgentAddress.IsValid() && usable(m.AgentAddress) && m.AgentAddress != s.IP {
 			s = device.Subject{IP: m.AgentAddress, VLAN: c.VLAN}
 		}
-		c.EvidenceFor(s, device.AttrUses, "snmp-trap", "snmp.trap", device.Claimed)
+		fact(c, s, device.AttrUses, "snmp-trap", "snmp.trap", device.Claimed)
 	case fromAgent:
 		if !f.served {
 			f.served = true
@@ -84,12 +84,12 @@ func (f *snmpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 		if !trap && m.HasPDU && !fromAgent || !m.HasPDU && c.SideOf(dir) == analyze.Client {
 			agent = sender(c, dir.Other()) // the authoritative engine is whoever answers
 		}
-		c.EvidenceFor(agent, device.AttrDeviceID, "snmp-engine:"+m.Engine.Hex(), "snmp.engine-id", device.Structured)
+		fact(c, agent, device.AttrDeviceID, "snmp-engine:"+m.Engine.Hex(), "snmp.engine-id", device.Structured)
 		if mac := device.MAC(m.Engine.MAC); m.Engine.HasMAC && !mac.IsGroup() {
-			c.EvidenceFor(agent, device.AttrMAC, mac.String(), "snmp.engine-id", device.Claimed)
+			fact(c, agent, device.AttrMAC, mac.String(), "snmp.engine-id", device.Claimed)
 		}
 		if usable(m.Engine.IP) {
-			c.EvidenceFor(agent, device.AttrIP, m.Engine.IP.String(), "snmp.engine-id", device.Hint)
+			fact(c, agent, device.AttrIP, m.Engine.IP.String(), "snmp.engine-id", device.Hint)
 		}
 	}
 	f.report(c, dir, m, trap)
@@ -196,7 +196,7 @@ var enterprises = map[string]string{"2": "IBM", "9": "Cisco", "11": "HP", "36": 
 // (RFC 3805, 2790), interfaces (RFC 2863). sysContact is a person: left alone.
 func snmpEvidence(c *analyze.Conn, s device.Subject, m *snmp.Message) {
 	ev := func(attr device.Attribute, value, field string, conf device.Confidence) {
-		c.EvidenceFor(s, attr, clip(value), "snmp."+field, conf)
+		fact(c, s, attr, clip(value), "snmp."+field, conf)
 	}
 	for i := range m.Bindings {
 		b := &m.Bindings[i]

@@ -62,9 +62,9 @@ func (f *ssdpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	attrs.add("server", m.Server)
 	attrs.add("user_agent", m.Agent)
 	if m.Kind == "search" {
-		c.EvidenceFor(s, device.AttrUses, "ssdp", "ssdp.search", device.Claimed)
-		c.EvidenceFor(s, device.AttrUserAgent, m.Agent, "ssdp.user-agent", device.Claimed)
-		c.EvidenceFor(s, device.AttrOS, osOf(m.Agent), "ssdp.user-agent", device.Claimed)
+		fact(c, s, device.AttrUses, "ssdp", "ssdp.search", device.Claimed)
+		fact(c, s, device.AttrUserAgent, m.Agent, "ssdp.user-agent", device.Claimed)
+		fact(c, s, device.AttrOS, osOf(m.Agent), "ssdp.user-agent", device.Claimed)
 		if f.seen.first("search" + m.NT) {
 			application(c, request, "", "search", fmt.Sprintf("%s looks for %s", s.IP, m.NT), attrs)
 		}
@@ -75,17 +75,17 @@ func (f *ssdpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 		op = strings.TrimPrefix(m.NTS, "ssdp:")
 	}
 	if op != "byebye" {
-		c.EvidenceFor(s, device.AttrBanner, m.Server, "ssdp.server", device.Claimed)
-		c.EvidenceFor(s, device.AttrOS, osOf(m.Server), "ssdp.server", device.Claimed)
+		fact(c, s, device.AttrBanner, m.Server, "ssdp.server", device.Claimed)
+		fact(c, s, device.AttrOS, osOf(m.Server), "ssdp.server", device.Claimed)
 		if id := ssdp.UUID(m.USN); id != "" {
-			c.EvidenceFor(s, device.AttrDeviceID, "uuid:"+strings.ToLower(id), "ssdp.usn", device.Structured)
+			fact(c, s, device.AttrDeviceID, "uuid:"+strings.ToLower(id), "ssdp.usn", device.Structured)
 		}
 		if class, conf := upnpClass(m.NT); class != "" {
-			c.EvidenceFor(s, device.AttrClass, string(class), "ssdp.device-type", conf)
+			fact(c, s, device.AttrClass, string(class), "ssdp.device-type", conf)
 		}
 		if u, err := url.Parse(m.Location); err == nil && u.Port() != "" {
 			if a, err := netip.ParseAddr(u.Hostname()); err == nil && a == s.IP {
-				c.EvidenceFor(s, device.AttrService, "upnp/tcp:"+u.Port(), "ssdp.location", device.Claimed)
+				fact(c, s, device.AttrService, "upnp/tcp:"+u.Port(), "ssdp.location", device.Claimed)
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func describeUPnP(c *analyze.Conn, x *analyze.Exchange) string {
 		return ""
 	}
 	ev := func(attr device.Attribute, value, field string) {
-		c.Evidence(analyze.Server, attr, value, "upnp."+field, device.Structured)
+		fact(c, c.Subject(analyze.Server), attr, value, "upnp."+field, device.Structured)
 	}
 	ev(device.AttrVendor, d.Manufacturer, "manufacturer")
 	ev(device.AttrModel, strings.TrimSpace(d.ModelName+" "+d.ModelNumber), "model-name")
@@ -118,7 +118,7 @@ func describeUPnP(c *analyze.Conn, x *analyze.Exchange) string {
 		ev(device.AttrDeviceID, "uuid:"+strings.ToLower(id), "udn")
 	}
 	if class, conf := upnpClass(d.DeviceType); class != "" {
-		c.Evidence(analyze.Server, device.AttrClass, string(class), "upnp.device-type", conf)
+		fact(c, c.Subject(analyze.Server), device.AttrClass, string(class), "upnp.device-type", conf)
 	}
 	attrs := pairs{}
 	attrs.add("device_type", d.DeviceType)

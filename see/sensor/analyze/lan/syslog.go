@@ -61,7 +61,7 @@ func (f *syslogFlow) take(c *analyze.Conn, dir analyze.Dir, b []byte, framing st
 		switch {
 		case f.host == "":
 			f.host = m.Host
-			c.EvidenceFor(sender(c, dir), device.AttrHostname, clip(m.Host), "syslog.hostname", device.Hint)
+			fact(c, sender(c, dir), device.AttrHostname, clip(m.Host), "syslog.hostname", device.Hint)
 		case f.host != m.Host:
 			f.relay = true
 		}

@@ -114,3 +114,18 @@ func TestHTTPFieldsEqualTsharks(t *testing.T) {
 		t.Errorf("\nours   %q\ntshark %q", ours, theirs)
 	}
 }
+
+// JA4 as an independent program computes it from tshark's fields.
+func TestJA4OfRealPeers(t *testing.T) {
+	for file, want := range map[string]string{
+		"tls/chromium.pcap": "t13d1517h2_8daaf6152771_cb7bf5808d99", "tls/dtls12.pcap": "dd2i280700_d943125447b4_20344ea827a4",
+		"tls/tls-mismatch.pcap": "t12d280700_d943125447b4_e7e480e5a997", "tls/tls10.pcap": "t10d090600_c491f621fb4c_195413a0cc0f",
+		"tls/tls12-anon.pcap": "t12d140700_db3f48cd4e20_3c5a66c06c35", "tls/tls12.pcap": "t13d3111dm_e8f1e7e78f70_1f22a2ca17c4",
+		"tls/tls13-gnutls.pcap": "t13i2913dm_723694b0fccc_2cc26d266019", "tls/tls13-retry.pcap": "t13d311000_e8f1e7e78f70_1f22a2ca17c4",
+		"quic/ngtcp2-v1.pcap": "q13d0415h3_9caa18292e23_84684a673e38",
+	} {
+		if d := details[*event.TLS](conversations(t, at(file))[0].run(t, false)); len(d) != 1 || d[0].JA4 != want {
+			t.Errorf("%s: %+v, want %s", file, d, want)
+		}
+	}
+}
