@@ -61,9 +61,9 @@ func Looks(b []byte, missing int) bool {
 	}
 	switch mode {
 	case Control:
-		return n >= 12 && len(b) >= 12 && b[1]&31 <= 31 && n >= 12+int(binary.BigEndian.Uint16(b[10:])) && n <= 12+480+64 && v >= 2
+		return len(b) >= 12 && n >= 12+int(binary.BigEndian.Uint16(b[10:])) && n <= 12+480+64 && v >= 2
 	case Private:
-		return n >= 8 && (b[2] <= 3 || b[2] >= 0xff) && b[0]&0x40 == 0 || n >= 48 && b[2] <= 3
+		return n >= 8 && b[2] <= 3 // implementation number
 	case 0:
 		return false
 	}

@@ -37,7 +37,7 @@ func Parse(b []byte, v6 bool) (Advertisement, error) {
 	}
 	a.SimpleKey = a.Version == 2 && auth == 1
 	for range n {
-		addr := netip.Addr{}
+		var addr netip.Addr
 		if v6 {
 			addr = r.IPv6("address")
 		} else {

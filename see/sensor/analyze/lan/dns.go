@@ -17,14 +17,21 @@ import (
 // maxAnswers is how many records one event lists.
 const maxAnswers = 32
 
+// The groups of multicast DNS (RFC 6762 §3) and LLMNR (RFC 4795 §2).
+var (
+	mdnsGroups  = [2]netip.Addr{netip.MustParseAddr("224.0.0.251"), netip.MustParseAddr("ff02::fb")}
+	llmnrGroups = [2]netip.Addr{netip.MustParseAddr("224.0.0.252"), netip.MustParseAddr("ff02::1:3")}
+)
+
 // dnsKind tells the three protocols of one format apart: the group addresses
-// and ports are theirs alone (RFC 6762 §3, RFC 4795 §2).
+// and ports are theirs alone.
 func dnsKind(c *analyze.Conn) string {
 	for i := range c.Ends {
-		switch c.Ends[i].IP.String() {
-		case "224.0.0.251", "ff02::fb":
+		ip := c.Ends[i].IP.WithZone("")
+		switch {
+		case ip == mdnsGroups[0] || ip == mdnsGroups[1]:
 			return "mdns"
-		case "224.0.0.252", "ff02::1:3":
+		case ip == llmnrGroups[0] || ip == llmnrGroups[1]:
 			return "llmnr"
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/asepsis/asepsis/core/device"
-	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/arp"
 	"github.com/asepsis/asepsis/wire/igmp"
@@ -202,5 +201,3 @@ func (f *hsrpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 }
 
 func (f *hsrpFlow) Close(*analyze.Conn, analyze.End) {}
-
-var _ event.Detail = (*event.Application)(nil)

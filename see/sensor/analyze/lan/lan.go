@@ -94,9 +94,25 @@ func clip(s string) string {
 	return s
 }
 
-// fact reports evidence with a value of bounded length.
+// fact reports evidence with a value of bounded length. What makers leave in
+// fields that nobody filled in says nothing and is left out.
 func fact(c *analyze.Conn, s device.Subject, attr device.Attribute, value, source string, conf device.Confidence) {
+	switch attr {
+	case device.AttrVendor, device.AttrModel, device.AttrSerial, device.AttrFirmware, device.AttrOS, device.AttrLocation, device.AttrHostname:
+		if placeholder(value) {
+			return
+		}
+	}
 	c.EvidenceFor(s, attr, strings.TrimSpace(clip(value)), source, conf)
+}
+
+func placeholder(s string) bool {
+	switch strings.ToLower(strings.Trim(s, " .-_<>()")) {
+	case "", "unknown", "n/a", "na", "none", "null", "default", "default string", "not specified", "not available", "not set", "to be filled by o.e.m", "system serial number",
+		"system manufacturer", "system product name", "sitting on the dock of the bay", "localhost", "localhost.localdomain", "no asset information":
+		return true
+	}
+	return strings.Trim(s, "0 ") == ""
 }
 
 func join(list []string) string { return clip(strings.Join(list, ",")) }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/see/sensor/analyze/analyzetest"
@@ -260,5 +259,3 @@ func attr(h *analyzetest.Host, name, operation, key string) string {
 const captures = "../../../../testdata/captures/"
 
 const shared = "../../../../../shared/captures/"
-
-var _ = device.ClassUnknown

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package remote
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/wire/telnet"
+)
+
+func probeTelnet(_ *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
+	return matches(telnet.Looks(head))
+}
+
+// maxTelnetBanner is how much of the server's text before the login is kept.
+const maxTelnetBanner = 1024
+
+// telnetStream watches for the login. What a person types is never kept: only
+// that there was a line behind a prompt.
+type telnetStream struct {
+	r       [2]telnet.Reader
+	now     analyze.Dir
+	c       *analyze.Conn
+	options [2]uint64 // by number, of WILL and DO
+	began   int64
+
+	banner   []byte
+	prompted bool // a login prompt came: what follows may name a person
+	tail     []byte
+	password bool // a password prompt came
+	typed    bool // and a line was typed behind it
+	failed   bool
+	terminal string
+	encrypts bool
+	done     bool
+}
+
+var _ analyze.Stream = (*telnetStream)(nil)
+var _ telnet.Handler = (*telnetStream)(nil)
+
+func (s *telnetStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
+	if s.began == 0 {
+		s.began = c.Now
+		c.Service("telnet")
+	}
+	s.c, s.now = c, dir
+	s.r[dir].Feed(data, s)
+	s.c = nil
+	if s.encrypts || s.password && s.typed && len(s.tail) > 256 {
+		s.finish(c)
+		return int64(len(data)), analyze.Done
+	}
+	return int64(len(data)), analyze.More
+}
+
+// Text implements telnet.Handler.
+func (s *telnetStream) Text(b []byte) {
+	if s.c.SideOf(s.now) == analyze.Client {
+		if s.password && bytes.IndexAny(b, "\r\n") >= 0 {
+			s.typed = true
+		}
+		return
+	}
+	if !s.prompted {
+		if k := maxTelnetBanner - len(s.banner); k > 0 {
+			s.banner = append(s.banner, b[:min(k, len(b))]...)
+		}
+	}
+	if len(s.tail) > 512 {
+		s.tail = append(s.tail[:0], s.tail[len(s.tail)-64:]...)
+	}
+	at := len(s.tail)
+	s.tail = append(s.tail, b[:min(len(b), 4096)]...)
+	recent := bytes.ToLower(s.tail[max(0, at-16):])
+	if !s.prompted && (bytes.Contains(recent, []byte("login:")) || bytes.Contains(recent, []byte("username:")) || bytes.Contains(recent, []byte("user:")) || bytes.Contains(recent, []byte("user name:"))) {
+		s.prompted = true
+	}
+	if bytes.Contains(recent, []byte("password:")) || bytes.Contains(recent, []byte("passwd:")) || bytes.Contains(recent, []byte("passcode:")) {
+		s.prompted, s.password = true, true
+		s.tail = s.tail[:0]
+	}
+	if s.typed && (bytes.Contains(recent, []byte("incorrect")) || bytes.Contains(recent, []byte("login failed")) || bytes.Contains(recent, []byte("denied")) || bytes.Contains(recent, []byte("login:"))) {
+		s.failed = true
+	}
+}
+
+// Option implements telnet.Handler.
+func (s *telnetStream) Option(verb, option uint8) {
+	if (verb == telnet.WILL || verb == telnet.DO) && option < 64 {
+		s.options[s.now] |= 1 << option
+	}
+}
+
+// Sub implements telnet.Handler.
+func (s *telnetStream) Sub(option uint8, b []byte) {
+	switch {
+	case option == telnet.OptTerminalType && s.terminal == "":
+		s.terminal = telnet.TerminalType(b)
+	case (option == telnet.OptEncryption || option == telnet.OptStartTLS) && len(b) > 0 && b[0] == 3: // START (RFC 2946 §2)
+		s.encrypts = true
+	}
+}
+
+func (s *telnetStream) Gap(*analyze.Conn, analyze.Dir, int64) analyze.Verdict { return analyze.More }
+
+func (s *telnetStream) Close(c *analyze.Conn, _ analyze.End) { s.finish(c) }
+
+func (s *telnetStream) finish(c *analyze.Conn) {
+	if s.done {
+		return
+	}
+	s.done = true
+	var kv attrs
+	for o := range uint8(64) {
+		if (s.options[0]|s.options[1])&(1<<o) != 0 {
+			kv.add("option", telnet.OptionName(o))
+		}
+	}
+	kv.add("terminal_type", s.terminal)
+	kv.flag("login_prompt", s.prompted)
+	kv.flag("password_in_clear", s.typed && !s.encrypts)
+	kv.flag("encrypted", s.encrypts)
+	banner := telnetBanner(s.banner)
+	kv.add("banner", banner)
+	c.Evidence(analyze.Server, device.AttrBanner, banner, "telnet.banner", device.Claimed)
+	if h, _, ok := strings.Cut(string(bytes.ToLower(s.banner)), " login:"); ok && s.prompted {
+		if i := strings.LastIndexAny(h, "\r\n "); i >= 0 {
+			h = h[i+1:]
+		}
+		c.Evidence(analyze.Server, device.AttrHostname, hostName(str(h)), "telnet.prompt", device.Hint)
+	}
+	e := &event.Event{Time: s.began, Activity: session, Detail: &event.Application{Name: "telnet", Operation: "SESSION", Attributes: kv}}
+	switch {
+	case s.typed && s.failed:
+		e.Message, e.Status = "Telnet login with a password in clear refused", event.StatusFailure
+	case s.typed:
+		e.Message, e.Status = "Telnet login with a password in clear", event.StatusSuccess
+	case s.prompted:
+		e.Message = "Telnet login prompt without a login"
+	default:
+		e.Message = "Telnet session"
+	}
+	c.Emit(e)
+}
+
+// telnetBanner is what a server says before it asks for a name, in one line.
+func telnetBanner(b []byte) string {
+	low := bytes.ToLower(b)
+	for _, p := range []string{"login:", "username:", "user name:", "user:", "password:"} {
+		if i := bytes.Index(low, []byte(p)); i >= 0 {
+			b = b[:i]
+			low = low[:i]
+		}
+	}
+	return str(strings.Join(strings.Fields(string(b)), " "))
+}
