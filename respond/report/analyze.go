@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/core/pseudonym"
@@ -176,17 +177,33 @@ func damages(err error) (damage []Damage, other error) {
 	return damage, other
 }
 
-// findings turns what the inventory could not reconcile into findings.
+// findings turns what the inventory could not reconcile into findings. A
+// conflict that several devices share is one finding.
 func findings(devs []Device) []Finding {
+	names := make([]string, 0, 2*len(devs)) // device IDs stand in the reasons: people know names
+	for i := range devs {
+		names = append(names, devs[i].ID, title(&devs[i]))
+	}
+	named := strings.NewReplacer(names...)
 	out := []Finding{}
-	for _, d := range devs {
+	at := map[string]int{}
+	for i := range devs {
+		d := &devs[i]
 		for _, c := range d.Conflicts {
+			key := string(c.Attribute) + "\x00" + c.Why + "\x00" + strings.Join(c.Values, "\x00")
+			if k, ok := at[key]; ok && strings.Contains(c.Why, d.ID) {
+				f := &out[k]
+				f.Devices = append(f.Devices, d.ID)
+				f.First, f.Last = min(f.First, d.First), max(f.Last, d.Last)
+				continue
+			}
+			at[key] = len(out)
 			f := Finding{
 				Rule: "inventory.conflict." + string(c.Attribute), Severity: finding.Low, Devices: []string{d.ID}, Count: 1,
-				Title: fmt.Sprintf("%s: %s", title(&d), c.Why), First: d.First, Last: d.Last, Attack: []string{}, Evidence: slices.Clone(c.Values),
+				Title: conflictTitle(d, c, named), First: d.First, Last: d.Last, Attack: []string{}, Evidence: slices.Clone(c.Values),
 			}
 			switch c.Attribute {
-			case "ip", "mac", "ae_title":
+			case device.AttrIP, device.AttrMAC, device.AttrAETitle:
 				f.Severity = finding.Medium
 			}
 			out = append(out, f)
@@ -194,4 +211,20 @@ func findings(devs []Device) []Finding {
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int { return int(b.Severity) - int(a.Severity) })
 	return out
+}
+
+// conflictTitle says what is in conflict, with the values where the reason does
+// not have them already.
+func conflictTitle(d *Device, c device.Conflict, named *strings.Replacer) string {
+	t := title(d) + ": " + named.Replace(c.Why)
+	var more []string
+	for _, v := range c.Values {
+		if !strings.Contains(c.Why, v) {
+			more = append(more, v)
+		}
+	}
+	if len(more) > 0 {
+		t += " (" + strings.Join(more, ", ") + ")"
+	}
+	return t
 }

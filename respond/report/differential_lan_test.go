@@ -47,9 +47,9 @@ var dhcpComparison = comparison{
 					b, _ := hex.DecodeString(strings.ReplaceAll(option(code).get("dhcp.option.value"), ":", ""))
 					return strings.TrimRight(string(b), "\x00")
 				}
-				typ := number(option("53").get("dhcp.option.dhcp"))
-				if typ >= len(types) {
-					typ = 0
+				typ := "unknown"
+				if n := number(option("53").get("dhcp.option.dhcp")); n < len(types) {
+					typ = types[n]
 				}
 				ip := ""
 				reply := n.get("dhcp.type") == "2"
@@ -61,7 +61,7 @@ var dhcpComparison = comparison{
 				default:
 					ip = unset(option("50").get("dhcp.option.requested_ip_address"))
 				}
-				out = append(out, fmt.Sprintf("%s %s %s id %s name %q fqdn %q vendor %q user %q list %s lease %d server %s ip %s relay %s routers %v dns %v domain %q", types[typ], strings.TrimPrefix(n.get("dhcp.id"), "0x"), n.get("dhcp.hw.mac_addr"),
+				out = append(out, fmt.Sprintf("%s %s %s id %s name %q fqdn %q vendor %q user %q list %s lease %d server %s ip %s relay %s routers %v dns %v domain %q", typ, strings.TrimPrefix(n.get("dhcp.id"), "0x"), n.get("dhcp.hw.mac_addr"),
 					strings.ReplaceAll(option("61").get("dhcp.option.value"), ":", ""), value("12"), option("81").get("dhcp.fqdn.name"), value("60"), value("77"),
 					strings.Join(option("55").shows("dhcp.option.request_list_item"), ","), number(option("51").get("dhcp.option.ip_address_lease_time")), option("54").get("dhcp.option.dhcp_server_id"), ip,
 					unset(n.get("dhcp.ip.relay")), or(strings.Join(option("3").shows("dhcp.option.router"), ","), "-"), or(strings.Join(option("6").shows("dhcp.option.domain_name_server"), ","), "-"), value("15")))
@@ -163,6 +163,7 @@ func dnsTheirs(join bool, kinds ...string) func(packets []*dissected) []string {
 			done bool
 		}
 		pending := map[string]*asked{}
+		told := map[string]bool{}
 		for _, p := range packets {
 			conv, _ := p.conversation()
 			for _, n := range p.of(kinds...) {
@@ -183,6 +184,16 @@ func dnsTheirs(join bool, kinds ...string) func(packets []*dissected) []string {
 					}
 				}
 				key := conv + m.String()[:strings.IndexByte(m.String(), ' ')] + strings.ToLower(m.question) + m.typ
+				if !join { // what begins as something that was said before is passed over
+					said := conv + n.get("dns.flags.response") + m.question + m.typ
+					if len(m.answers) > 0 {
+						said += m.answers[0]
+					}
+					if told[said] {
+						continue
+					}
+					told[said] = true
+				}
 				if n.get("dns.flags.response") == "1" {
 					if q := pending[key]; q != nil {
 						q.done = true
@@ -212,8 +223,11 @@ func dnsTheirs(join bool, kinds ...string) func(packets []*dissected) []string {
 // typeOf reads "Type: A (Host Address) (1)".
 func typeOf(n *node) string {
 	f := strings.Fields(strings.TrimPrefix(n.showname, "Type: "))
-	if len(f) == 0 {
+	switch {
+	case len(f) == 0:
 		return n.show
+	case f[0] == "*":
+		return "ANY"
 	}
 	return f[0]
 }
@@ -240,9 +254,15 @@ func theirAnswer(r *node) string {
 	case "SRV":
 		data = strings.Join([]string{r.get("dns.srv.priority"), r.get("dns.srv.weight"), r.get("dns.srv.port"), r.get("dns.srv.target")}, " ")
 	case "TXT":
-		data = strings.Join(r.shows("dns.txt"), " ")
+		for i, t := range r.shows("dns.txt") {
+			if i > 0 {
+				data += " "
+			}
+			data += `"` + t + `"`
+		}
 	}
-	return dnsAnswer(r.get("dns.resp.name"), typ, uint32(number(r.get("dns.resp.ttl"))), data)
+	name, _, _ := strings.Cut(r.show, ": type ") // SRV has its name in pieces otherwise
+	return dnsAnswer(name, typ, uint32(number(r.get("dns.resp.ttl"))), data)
 }
 
 var dnsComparison = comparison{
@@ -253,7 +273,7 @@ var dnsComparison = comparison{
 
 var mdnsComparison = comparison{
 	name:   "mdns",
-	fields: "the same of mDNS, per message; equal ones once",
+	fields: "the same of mDNS, per message; once what begins with the same question or first answer in a conversation",
 	ours:   dnsOurs("mdns"), theirs: dnsTheirs(false, "mdns"), set: true,
 }
 
@@ -360,7 +380,7 @@ var cdpComparison = comparison{
 
 var snmpVersions = map[string]string{"0": "1", "1": "2c", "3": "3"}
 
-var snmpOperations = map[string]string{"0": "get-request", "1": "get-next-request", "2": "response", "3": "set-request", "4": "trap", "5": "get-bulk-request", "6": "inform-request", "7": "trap-v2", "8": "report"}
+var snmpOperations = map[string]string{"0": "get-request", "1": "get-next-request", "2": "response", "3": "set-request", "4": "trap", "5": "get-bulk-request", "6": "inform-request", "7": "snmpV2-trap", "8": "report"}
 
 var snmpComparison = comparison{
 	name:   "snmp",

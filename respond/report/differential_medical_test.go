@@ -91,6 +91,7 @@ func dicomTheirs(packets []*dissected) (out []string) {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	var ops []*dimseOperation
 	open := map[string]*dimseOperation{}
+	releases := map[string][2]int{}
 	for _, p := range packets {
 		conv, sender := p.conversation()
 		for _, n := range p.of("dicom") {
@@ -117,8 +118,10 @@ func dicomTheirs(packets []*dissected) (out []string) {
 				}
 			case "0x03":
 				add("reject %s/%s/%s", n.get("dicom.assoc.reject.result"), n.get("dicom.assoc.reject.source"), n.get("dicom.assoc.reject.reason"))
-			case "0x05":
-				add("release")
+			case "0x05", "0x06": // one of them may not have been captured
+				r := releases[conv]
+				r[number(typ)-5]++
+				releases[conv] = r
 			case "0x07":
 				add("abort %s/%s", n.get("dicom.assoc.abort.source"), n.get("dicom.assoc.abort.reason"))
 			}
@@ -127,6 +130,11 @@ func dicomTheirs(packets []*dissected) (out []string) {
 					ops = dimse(ops, open, conv, sender, p, cmd)
 				}
 			})
+		}
+	}
+	for _, r := range releases {
+		for range max(r[0], r[1]) {
+			add("release")
 		}
 	}
 	for _, o := range ops {
@@ -306,7 +314,10 @@ func hl7Theirs(packets []*dissected) (out []string) {
 				out = append(out, ack)
 				continue
 			}
-			app := func(s string) string { return s }
+			app := func(hd string) string { // the namespace of a hierarchic designator, §2.A.33
+				hd, _, _ = strings.Cut(hd, segments[0][4:5])
+				return hd
+			}
 			out = append(out, fmt.Sprintf("message %q %q > %q %q %s^%s id %q %q version %q %v", app(f[2]), app(f[3]), app(f[4]), app(f[5]), typ[0], typ[1], f[9], f[10], f[11], names))
 		}
 	}

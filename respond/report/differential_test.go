@@ -61,11 +61,17 @@ type dissected struct {
 // families are the protocols that tshark is asked about.
 var families = []string{"dicom", "hl7", "dhcp", "dhcpv6", "dns", "mdns", "llmnr", "tls", "dtls", "quic", "lldp", "cdp", "snmp", "smb", "smb2"}
 
-// tshark dissects a capture. It recognises DICOM and HL7 by content, as the
-// sensor does.
-func tshark(name string) ([]*dissected, error) {
-	cmd := exec.Command("tshark", "-n", "-r", name, "-T", "pdml", "-Y", strings.Join(families, "||"), "-J", strings.Join(families, " ")+" tcp udp ip ipv6",
-		"-o", "tcp.reassemble_out_of_order:TRUE", "-o", "ip.defragment:TRUE")
+// tshark dissects a capture. Where it would not recognise by content what the
+// sensor did, it is told which protocol runs on which port; what it reads there
+// is its own.
+func tshark(name string, hints []string) ([]*dissected, error) {
+	// What ICMP errors quote was said before.
+	args := []string{"-n", "-r", name, "-T", "pdml", "-Y", "(" + strings.Join(families, "||") + ") && !icmp && !icmpv6", "-J", strings.Join(families, " ") + " tcp udp",
+		"-o", "tcp.reassemble_out_of_order:TRUE"}
+	for _, h := range hints {
+		args = append(args, "-d", h)
+	}
+	cmd := exec.Command("tshark", args...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -73,6 +79,23 @@ func tshark(name string) ([]*dissected, error) {
 		return nil, fmt.Errorf("tshark: %w: %s", err, errs.String())
 	}
 	return readPDML(bytes.NewReader(out))
+}
+
+// decodeAs makes tshark's hints from the flows in which the sensor found
+// protocols that have no port of their own in tshark.
+func decodeAs(events []*event.Event) (out []string) {
+	seen := map[uint16]bool{}
+	for _, e := range events {
+		c, ok := e.Detail.(*event.Connection)
+		if !ok || e.Flow.Proto != 6 || seen[e.Flow.Dst.Port] || e.Flow.Dst.Port == 445 {
+			continue
+		}
+		if app, _, _ := strings.Cut(c.App, "+"); app == "dicom" || app == "hl7" || app == "tls" {
+			seen[e.Flow.Dst.Port] = true
+			out = append(out, fmt.Sprintf("tcp.port==%d,%s", e.Flow.Dst.Port, app))
+		}
+	}
+	return out
 }
 
 func readPDML(r io.Reader) ([]*dissected, error) {
@@ -249,12 +272,12 @@ type compared struct {
 
 func compareCapture(t *testing.T, name string) compared {
 	c := compared{name: filepath.Base(name), equal: map[string]int{}, diff: map[string][]string{}}
-	packets, err := tshark(name)
+	_, events := runFile(t, name, 1)
+	packets, err := tshark(name, decodeAs(events))
 	if err != nil {
 		c.err = err
 		return c
 	}
-	_, events := runFile(t, name, 1)
 	for _, cmp := range comparisons {
 		ours, theirs := cmp.ours(events), cmp.theirs(packets)
 		slices.Sort(ours)

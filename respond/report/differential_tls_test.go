@@ -94,12 +94,12 @@ func tlsTheirs(packets []*dissected, quic bool) (out []string) {
 			c.over = over
 			prefix := map[string]string{"t": "tls", "d": "dtls", "q": "tls"}[over]
 			n.walk(func(h *node) {
-				if h.name != prefix+".handshake" && h.name != "dtls.handshake" {
+				if h.name != prefix+".handshake" {
 					return
 				}
 				switch h.get(prefix + ".handshake.type") {
 				case "1":
-					if c.client == nil || len(h.all("tls.handshake.extension.type")) > 0 && over == "d" {
+					if c.client == nil { // the first: it is repeated with a cookie, or after a HelloRetryRequest
 						c.client = h
 					}
 				case "2":
@@ -139,8 +139,8 @@ func (c *theirHandshake) certificate(cert, _ *node) {
 	subjects := cert.all("x509af.subject")
 	for _, s := range subjects {
 		for _, rdn := range s.all("x509if.RelativeDistinguishedName_item_element") {
-			if rdn.get("x509if.id") == "2.5.4.3" {
-				for _, v := range []string{"x509sat.uTF8String", "x509sat.printableString"} {
+			if rdn.get("x509if.oid") == "2.5.4.3" {
+				for _, v := range []string{"x509sat.uTF8String", "x509sat.PrintableString"} {
 					if t := rdn.get(v); t != "" {
 						name = t
 					}
@@ -189,25 +189,25 @@ func (c *theirHandshake) hello() string {
 	}
 	var suites []string
 	var ids []string
-	for _, s := range slices.Concat(h.all("tls.handshake.ciphersuite"), h.all("dtls.handshake.ciphersuite")) {
+	for _, s := range h.all(c.prefix()+"handshake.ciphersuite") {
 		if !grease(number(s.show)) {
 			suites = append(suites, suiteName(s))
 			ids = append(ids, fmt.Sprintf("%04x", number(s.show)))
 		}
 	}
-	alpn := slices.DeleteFunc(h.shows("tls.handshake.extensions_alpn_str"), func(s string) bool { return len(s) == 2 && grease(int(s[0])<<8|int(s[1])) })
+	alpn := slices.DeleteFunc(h.shows(c.prefix()+"handshake.extensions_alpn_str"), func(s string) bool { return len(s) == 2 && grease(int(s[0])<<8|int(s[1])) })
 	ja4 := ""
 	if c.client != nil {
 		ja4 = c.ja4(ids)
 	}
-	return fmt.Sprintf("hello %q %v alpn %v ja4 %s", h.get("tls.handshake.extensions_server_name"), suites, alpn, ja4)
+	return fmt.Sprintf("hello %q %v alpn %v ja4 %s", h.get(c.prefix()+"handshake.extensions_server_name"), suites, alpn, ja4)
 }
 
 // ja4 computes the fingerprint as its specification says, from tshark's fields.
 func (c *theirHandshake) ja4(suites []string) string {
 	h := c.client
 	var exts, kept, sigs []string
-	for _, e := range h.all("tls.handshake.extension.type") {
+	for _, e := range h.all(c.prefix()+"handshake.extension.type") {
 		v := number(e.show)
 		if grease(v) {
 			continue
@@ -218,25 +218,19 @@ func (c *theirHandshake) ja4(suites []string) string {
 			kept = append(kept, x)
 		}
 	}
-	for _, s := range h.all("tls.handshake.sig_hash_alg") {
-		if !grease(number(s.show)) {
-			sigs = append(sigs, fmt.Sprintf("%04x", number(s.show)))
-		}
-	}
 	// Delegated credentials (34) and signature_algorithms_cert (50) list algorithms of their own.
-	sigs = nil
 	h.walk(func(k *node) {
 		if k.name == "" && strings.HasPrefix(k.show, "Extension: signature_algorithms (") {
-			for _, s := range k.all("tls.handshake.sig_hash_alg") {
+			for _, s := range k.all(c.prefix()+"handshake.sig_hash_alg") {
 				if !grease(number(s.show)) {
 					sigs = append(sigs, fmt.Sprintf("%04x", number(s.show)))
 				}
 			}
 		}
 	})
-	version := number(or(h.get("tls.handshake.version"), h.get("dtls.handshake.version")))
+	version := number(h.get(c.prefix()+"handshake.version"))
 	best := 0
-	for _, v := range h.all("tls.handshake.extensions.supported_version") {
+	for _, v := range h.all(c.prefix()+"handshake.extensions.supported_version") {
 		if n := number(v.show); !grease(n) && (best == 0 || n > best && c.over != "d" || n < best && c.over == "d") {
 			best = n
 		}
@@ -250,7 +244,7 @@ func (c *theirHandshake) ja4(suites []string) string {
 		sni = "d"
 	}
 	alpn := "00"
-	if l := h.shows("tls.handshake.extensions_alpn_str"); len(l) > 0 && l[0] != "" {
+	if l := h.shows(c.prefix()+"handshake.extensions_alpn_str"); len(l) > 0 && l[0] != "" {
 		alpn = l[0][:1] + l[0][len(l[0])-1:]
 	}
 	hash := func(s string) string {
@@ -282,13 +276,13 @@ func (c *theirHandshake) answer() string {
 	if h == nil {
 		return "answer  "
 	}
-	version := h.get("tls.handshake.extensions.supported_version")
+	version := h.get(c.prefix()+"handshake.extensions.supported_version")
 	if version == "" {
-		version = or(h.get("tls.handshake.version"), h.get("dtls.handshake.version"))
+		version = h.get(c.prefix()+"handshake.version")
 	}
 	names := map[int]string{0x0304: "TLSv1.3", 0x0303: "TLSv1.2", 0x0302: "TLSv1.1", 0x0301: "TLSv1.0", 0x0300: "SSLv3", 0xfeff: "DTLSv1.0", 0xfefd: "DTLSv1.2", 0xfefc: "DTLSv1.3"}
 	suite := ""
-	for _, s := range slices.Concat(h.all("tls.handshake.ciphersuite"), h.all("dtls.handshake.ciphersuite")) {
+	for _, s := range h.all(c.prefix()+"handshake.ciphersuite") {
 		suite = suiteName(s)
 	}
 	return fmt.Sprintf("answer %s %s", names[number(version)], suite)

@@ -151,7 +151,7 @@ func deviceTable(w *table, devices []Device) {
 		d := &devs[i]
 		w.line("  " + cell(string(d.Class), 16) + " " + cell(title(d), 19) + " " + cell(vendorModel(d), 23) + " " + address(d))
 		if d.Class != device.ClassUnknown && d.ClassWhy != "" {
-			w.wrap("      ", "      ", fmt.Sprintf("%s (%d %%)", d.ClassWhy, d.Confidence))
+			w.wrap("      ", "      ", fmt.Sprintf("%s (%d%s%%)", d.ClassWhy, d.Confidence, keep))
 		}
 	}
 }

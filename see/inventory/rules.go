@@ -132,7 +132,13 @@ func parseRules(b []byte) ([]Rule, error) {
 					c.words = append(c.words, " "+strings.Join(catalogue.Words(w), " ")+" ")
 				}
 				if c.Match != "" {
-					re, err := regexp.Compile("(?i)" + c.Match)
+					// Values are compared in lower case, which is faster than
+					// folding; classes such as \D must keep theirs.
+					expr := "(?i)" + c.Match
+					if !upperEscape(c.Match) {
+						expr = strings.ToLower(c.Match)
+					}
+					re, err := regexp.Compile(expr)
 					if err != nil {
 						return nil, bad("%v", err)
 					}
@@ -142,6 +148,16 @@ func parseRules(b []byte) ([]Rule, error) {
 		}
 	}
 	return rs, nil
+}
+
+// upperEscape reports an escape or group flag that lower case would change.
+func upperEscape(expr string) bool {
+	for k := 0; k+1 < len(expr); k++ {
+		if expr[k] == '\\' && expr[k+1] >= 'A' && expr[k+1] <= 'Z' || expr[k] == '(' && expr[k+1] == '?' || expr[k] == '[' && expr[k+1] == '[' {
+			return true
+		}
+	}
+	return false
 }
 
 // matches reports whether a value satisfies the condition.
@@ -172,7 +188,7 @@ func (c *Condition) matches(x *clue) bool {
 			}
 		}
 	}
-	return c.re != nil && c.re.MatchString(x.value)
+	return c.re != nil && c.re.MatchString(x.lower)
 }
 
 // holds returns the first clue that satisfies the condition, nil when fewer

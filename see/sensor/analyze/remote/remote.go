@@ -9,12 +9,27 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/wire/mysql"
 )
 
 // Protocols returns the analysers of this package.
 func Protocols() []analyze.Protocol {
 	return []analyze.Protocol{
 		{Name: "smb", MaxPending: maxSMBPending, Probe: probeSMB, NewStream: func(c *analyze.Conn) analyze.Stream { return newSMB(c) }},
+		{Name: "rdp", Probe: probeRDP, NewStream: func(*analyze.Conn) analyze.Stream { return new(rdpStream) }},
+		{Name: "vnc", Probe: probeVNC, NewStream: func(*analyze.Conn) analyze.Stream { return new(vncStream) }},
+		{Name: "telnet", Probe: probeTelnet, NewStream: func(*analyze.Conn) analyze.Stream { return new(telnetStream) }},
+		{Name: "ftp", Probe: probeFTP, NewStream: func(*analyze.Conn) analyze.Stream { return new(ftpStream) }},
+		{Name: "adb", Probe: probeADB, NewStream: func(*analyze.Conn) analyze.Stream { return new(adbStream) }},
+		{Name: "modbus", Rank: -10, Probe: probeModbus, NewStream: newModbus},
+		{Name: "ldap", Probe: probeLDAP, NewStream: func(*analyze.Conn) analyze.Stream { return &ldapStream{newLDAPState()} }},
+		{Name: "kerberos", Probe: probeKerberosTCP, NewStream: func(*analyze.Conn) analyze.Stream { return new(kerberosStream) }},
+		{Name: "tds", Probe: probeTDS, NewStream: func(*analyze.Conn) analyze.Stream { return new(tdsStream) }},
+		{Name: "mysql", MaxPending: mysql.MaxPacket + 1<<10, Probe: probeMySQL, NewStream: func(*analyze.Conn) analyze.Stream { return new(mysqlStream) }},
+		{Name: "postgresql", Probe: probePostgres, NewStream: func(*analyze.Conn) analyze.Stream { return new(postgresStream) }},
+
+		{Name: "cldap", Probe: probeCLDAP, NewDatagram: func(*analyze.Conn) analyze.Datagram { return &cldapFlow{newLDAPState()} }},
+		{Name: "kerberos", Probe: probeKerberosUDP, NewDatagram: func(*analyze.Conn) analyze.Datagram { return new(kerberosFlow) }},
 	}
 }
 
@@ -147,4 +162,12 @@ func plural(n uint64, what string) string {
 		return "1 " + what
 	}
 	return strconv.FormatUint(n, 10) + " " + what + "s"
+}
+
+// clientDir is the direction in which the client sends.
+func clientDir(c *analyze.Conn) analyze.Dir {
+	if c.Flipped() {
+		return analyze.ToClient
+	}
+	return analyze.ToServer
 }
