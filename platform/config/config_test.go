@@ -34,6 +34,7 @@ type Sample struct {
 	Inputs  []Input           `yaml:"inputs" doc:"What to read."`
 	Zones   map[string]Zone   `yaml:"zones" doc:"The zones by name."`
 	Store   *Store            `yaml:"store" doc:"Where events are kept."`
+	//lint:ignore U1000 unexported fields are no configuration: that is what it tests
 	cache   map[string]int
 	Derived string `yaml:"-"`
 }

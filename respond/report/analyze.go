@@ -58,8 +58,6 @@ type tee struct {
 	mu    sync.Mutex
 	inv   *inventory.Inventory
 	sinks []sensor.Sink
-	first int64
-	last  int64
 }
 
 // Emit implements sensor.Sink.

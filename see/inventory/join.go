@@ -71,7 +71,7 @@ func (i *Inventory) joinIdentifiers(v *view) {
 		}
 		byKey[k] = append(l, e)
 	}
-	type weak struct{ hosts, aes, subjects, prints, vendors []string }
+	type weak struct{ hosts, aes, subjects, prints []string }
 	for e := range v.elems {
 		el := &v.elems[e]
 		var w weak

@@ -54,7 +54,6 @@ type node struct {
 	failed      uint32    // connections that nobody answered
 	failedPeers [4]uint64 // which peers, as a bitmap of hashes
 
-	comp       int32 // component in the current view
 	prev, next *node // in the tier's list, most recent first
 }
 

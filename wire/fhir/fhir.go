@@ -396,7 +396,7 @@ func (w *walker) leaf(path []string, v string) {
 		}
 		return
 	}
-	if last := rest[len(rest)-1:]; len(rest) > 1 && last[0] == "reference" {
+	if n := len(rest); n > 1 && rest[n-1] == "reference" {
 		if i := strings.LastIndex(v, "Patient/"); i >= 0 && (i == 0 || v[i-1] == '/') {
 			w.patient(v[i:])
 		}

@@ -58,18 +58,14 @@ func ParseCertificate(der []byte) Certificate {
 	c.subject(x.Subject)
 	c.Issuer = x.Issuer.String()
 	c.Serial = x.SerialNumber.Text(16)
-	for _, n := range x.DNSNames[:min(len(x.DNSNames), MaxNames)] {
-		c.DNSNames = append(c.DNSNames, n)
-	}
+	c.DNSNames = append(c.DNSNames, x.DNSNames[:min(len(x.DNSNames), MaxNames)]...)
 	for _, n := range x.IPAddresses[:min(len(x.IPAddresses), MaxNames)] {
 		c.IPs = append(c.IPs, n.String())
 	}
 	for _, n := range x.URIs[:min(len(x.URIs), MaxNames)] {
 		c.URIs = append(c.URIs, n.String())
 	}
-	for _, n := range x.EmailAddresses[:min(len(x.EmailAddresses), MaxNames)] {
-		c.Emails = append(c.Emails, n)
-	}
+	c.Emails = append(c.Emails, x.EmailAddresses[:min(len(x.EmailAddresses), MaxNames)]...)
 	c.NotBefore, c.NotAfter = x.NotBefore, x.NotAfter
 	c.Signature = x.SignatureAlgorithm.String()
 	c.IsCA = x.BasicConstraintsValid && x.IsCA

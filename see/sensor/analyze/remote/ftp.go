@@ -242,12 +242,13 @@ func (s *ftpStream) answered(c *analyze.Conn, w ftpCommand, r ftp.Reply) analyze
 		}
 	}
 	switch {
+	case w.Verb == "PASS" && s.anonymous && ok:
+		msg = "FTP logged on as anonymous"
 	case w.Verb == "PASS" && ok:
 		msg = "FTP logged on with a password in clear"
-		if s.anonymous {
-			msg = "FTP logged on as anonymous"
-		}
+		d.Cleartext = true
 	case w.Verb == "PASS":
+		d.Cleartext = !s.anonymous
 		msg = "FTP logon refused"
 	case w.Verb == "USER" && r.Code == 230:
 		msg = "FTP logged on without a password"

@@ -75,15 +75,15 @@ func (s *telnetStream) Text(b []byte) {
 	}
 	at := len(s.tail)
 	s.tail = append(s.tail, b[:min(len(b), 4096)]...)
-	recent := bytes.ToLower(s.tail[max(0, at-16):])
+	recent := bytes.ToLower(s.tail[max(0, at-24):])
 	if !s.prompted && (bytes.Contains(recent, []byte("login:")) || bytes.Contains(recent, []byte("username:")) || bytes.Contains(recent, []byte("user:")) || bytes.Contains(recent, []byte("user name:"))) {
 		s.prompted = true
 	}
 	if bytes.Contains(recent, []byte("password:")) || bytes.Contains(recent, []byte("passwd:")) || bytes.Contains(recent, []byte("passcode:")) {
-		s.prompted, s.password = true, true
+		s.prompted, s.password, s.typed, s.failed = true, true, false, false
 		s.tail = s.tail[:0]
 	}
-	if s.typed && (bytes.Contains(recent, []byte("incorrect")) || bytes.Contains(recent, []byte("login failed")) || bytes.Contains(recent, []byte("denied")) || bytes.Contains(recent, []byte("login:"))) {
+	if s.typed && !bytes.Contains(recent, []byte("last login:")) && (bytes.Contains(recent, []byte("incorrect")) || bytes.Contains(recent, []byte("login failed")) || bytes.Contains(recent, []byte("denied")) || bytes.Contains(recent, []byte("login:"))) {
 		s.failed = true
 	}
 }
