@@ -99,7 +99,9 @@ func tlsTheirs(packets []*dissected, quic bool) (out []string) {
 				}
 				switch h.get(prefix + ".handshake.type") {
 				case "1":
-					if c.client == nil { // the first: it is repeated with a cookie, or after a HelloRetryRequest
+					// The first that is whole: it is repeated with a cookie, or after a
+					// HelloRetryRequest, and in DTLS it may come in fragments.
+					if c.client == nil || len(c.client.all(prefix+".handshake.ciphersuite")) == 0 {
 						c.client = h
 					}
 				case "2":
@@ -189,7 +191,7 @@ func (c *theirHandshake) hello() string {
 	}
 	var suites []string
 	var ids []string
-	for _, s := range h.all(c.prefix()+"handshake.ciphersuite") {
+	for _, s := range h.all(c.prefix() + "handshake.ciphersuite") {
 		if !grease(number(s.show)) {
 			suites = append(suites, suiteName(s))
 			ids = append(ids, fmt.Sprintf("%04x", number(s.show)))
@@ -207,7 +209,7 @@ func (c *theirHandshake) hello() string {
 func (c *theirHandshake) ja4(suites []string) string {
 	h := c.client
 	var exts, kept, sigs []string
-	for _, e := range h.all(c.prefix()+"handshake.extension.type") {
+	for _, e := range h.all(c.prefix() + "handshake.extension.type") {
 		v := number(e.show)
 		if grease(v) {
 			continue
@@ -221,16 +223,16 @@ func (c *theirHandshake) ja4(suites []string) string {
 	// Delegated credentials (34) and signature_algorithms_cert (50) list algorithms of their own.
 	h.walk(func(k *node) {
 		if k.name == "" && strings.HasPrefix(k.show, "Extension: signature_algorithms (") {
-			for _, s := range k.all(c.prefix()+"handshake.sig_hash_alg") {
+			for _, s := range k.all(c.prefix() + "handshake.sig_hash_alg") {
 				if !grease(number(s.show)) {
 					sigs = append(sigs, fmt.Sprintf("%04x", number(s.show)))
 				}
 			}
 		}
 	})
-	version := number(h.get(c.prefix()+"handshake.version"))
+	version := number(h.get(c.prefix() + "handshake.version"))
 	best := 0
-	for _, v := range h.all(c.prefix()+"handshake.extensions.supported_version") {
+	for _, v := range h.all(c.prefix() + "handshake.extensions.supported_version") {
 		if n := number(v.show); !grease(n) && (best == 0 || n > best && c.over != "d" || n < best && c.over == "d") {
 			best = n
 		}
@@ -244,7 +246,7 @@ func (c *theirHandshake) ja4(suites []string) string {
 		sni = "d"
 	}
 	alpn := "00"
-	if l := h.shows(c.prefix()+"handshake.extensions_alpn_str"); len(l) > 0 && l[0] != "" {
+	if l := h.shows(c.prefix() + "handshake.extensions_alpn_str"); len(l) > 0 && l[0] != "" {
 		alpn = l[0][:1] + l[0][len(l[0])-1:]
 	}
 	hash := func(s string) string {
@@ -276,13 +278,13 @@ func (c *theirHandshake) answer() string {
 	if h == nil {
 		return "answer  "
 	}
-	version := h.get(c.prefix()+"handshake.extensions.supported_version")
+	version := h.get(c.prefix() + "handshake.extensions.supported_version")
 	if version == "" {
-		version = h.get(c.prefix()+"handshake.version")
+		version = h.get(c.prefix() + "handshake.version")
 	}
 	names := map[int]string{0x0304: "TLSv1.3", 0x0303: "TLSv1.2", 0x0302: "TLSv1.1", 0x0301: "TLSv1.0", 0x0300: "SSLv3", 0xfeff: "DTLSv1.0", 0xfefd: "DTLSv1.2", 0xfefc: "DTLSv1.3"}
 	suite := ""
-	for _, s := range h.all(c.prefix()+"handshake.ciphersuite") {
+	for _, s := range h.all(c.prefix() + "handshake.ciphersuite") {
 		suite = suiteName(s)
 	}
 	return fmt.Sprintf("answer %s %s", names[number(version)], suite)

@@ -99,8 +99,24 @@ func TestLimitsOnePastTheEdge(t *testing.T) {
 	}
 }
 
+func TestAValueWithoutANameIsPassedOver(t *testing.T) {
+	for _, s := range []string{
+		`{"":"x","resourceType":"Basic"}`, `{"resourceType":"Basic","":{"reference":"Patient/1"}}`,
+		`{"resourceType":"Bundle","entry":[{"resource":"x"}]}`, `{"resourceType":"Bundle","entry":[{"resource":["x",1]}]}`,
+	} {
+		if r := mustParse(t, s); len(r.Patients) != 0 || len(r.Devices) != 0 {
+			t.Errorf("%s: %+v", s, r)
+		}
+	}
+	for _, s := range []string{`["x"]`, `"x"`, `{"":"x"}`} {
+		if r, err := Parse([]byte(s)); err == nil {
+			t.Errorf("%s: %+v", s, r)
+		}
+	}
+}
+
 func FuzzFHIR(f *testing.F) {
-	for _, s := range []string{deviceJSON, deviceXML, bundle, `{"resourceType":"OperationOutcome","issue":[{"code":"x"}]}`, `{"entry":[{"resource":{"resourceType":"Device"}}],"resourceType":"Bundle"}`} {
+	for _, s := range []string{deviceJSON, deviceXML, bundle, `{"resourceType":"OperationOutcome","issue":[{"code":"x"}]}`, `{"entry":[{"resource":{"resourceType":"Device"}}],"resourceType":"Bundle"}`, `{"":"x"}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

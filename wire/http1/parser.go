@@ -227,6 +227,9 @@ func (p *Parser) hopeless() bool {
 	if len(p.line) >= MaxLine {
 		return true
 	}
+	if string(p.line) == "\r" { // half of an empty line
+		return false
+	}
 	if p.Response || p.Either {
 		proto := p.protocol()
 		n := min(len(p.line), len(proto))
