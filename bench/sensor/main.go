@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command sensor measures the sensor beside its peers: it makes one capture by
-// replicating recorded ones with new addresses, lets asepsis, ndpiReader and
-// tshark analyse it on one processor in one run, and prints packets per second
-// and the ratios. Peers that are not installed are named and left out.
+// Command sensor measures the sensor beside its peers: it makes captures by
+// replicating recorded ones with new addresses (see mix), lets asepsis,
+// ndpiReader and tshark analyse each on one processor in one run, and prints packets
+// per second and the ratios. Peers that are not installed are named and left out,
+// and so are mixes that cannot be recorded here.
 //
-//	go run ./bench/sensor [-packets N] [-bytes N] [-idle-flows N] [-workers] [-keep FILE]
+//	go run ./bench/sensor [-mixes dense,images,mixed] [-packets N] [-idle-flows N] [-workers] [-large BYTES] [-keep DIR]
 package main
 
 import (
@@ -18,163 +19,133 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
+type settings struct {
+	mixes          string
+	packets, sites int64
+	runs           int
+	idle           int
+	large          int64
+	workers, peers bool
+	keep           string
+}
+
 func main() {
-	packets := flag.Int64("packets", 1_000_000, "frames of the capture")
-	sites := flag.Int64("sites", 8, "hospitals with addresses of their own that take turns")
-	bytes := flag.Int64("bytes", 0, "size of the capture in bytes, when that is more")
-	idle := flag.Int("idle-flows", 1_000_000, "flows of the memory measurement; 0 leaves it out")
-	scale := flag.Bool("workers", true, "measure by number of workers too")
-	peers := flag.Bool("peers", true, "run ndpiReader and tshark too")
-	keep := flag.String("keep", "", "keep the capture under this name")
+	var s settings
+	flag.StringVar(&s.mixes, "mixes", "dense,images,mixed", "captures to measure with")
+	flag.Int64Var(&s.packets, "packets", 1_000_000, "frames of each capture")
+	flag.Int64Var(&s.sites, "sites", 8, "hospitals with addresses of their own that take turns")
+	flag.IntVar(&s.runs, "runs", 3, "runs of each program, of which the one with the least processor time counts")
+	flag.IntVar(&s.idle, "idle-flows", 1_000_000, "flows of the memory measurement; 0 leaves it out")
+	flag.Int64Var(&s.large, "large", 0, "bytes of a capture whose analysis is measured for memory (10000000000 is the design's); it is piped, not stored")
+	flag.BoolVar(&s.workers, "workers", true, "measure by number of workers too")
+	flag.BoolVar(&s.peers, "peers", true, "run ndpiReader and tshark too")
+	flag.StringVar(&s.keep, "keep", "", "keep the captures in this directory")
 	flag.Parse()
-	if err := bench(*sites, *packets, *bytes, *idle, *scale, *peers, *keep, flag.Args()); err != nil {
+	if err := bench(s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/sensor:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(sites, packets, bytes int64, idle int, scale, peers bool, keep string, names []string) error {
+func bench(s settings) error {
+	s.sites, s.runs = max(1, s.sites), max(1, s.runs)
 	dir, err := os.MkdirTemp("", "asepsis-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if len(names) == 0 {
-		for _, glob := range []string{"testdata/captures/*.pcap", "testdata/captures/*.pcapng", "testdata/captures/*/*.pcap"} {
-			m, _ := filepath.Glob(glob)
-			names = append(names, m...)
-		}
-	}
-	from, err := load(names)
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(dir, "mixed.pcap")
-	if keep != "" {
-		file = keep
-	}
-	n, size, err := replicate(file, from, max(1, sites), packets, bytes)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s; %s %s/%s, %d processors\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	fmt.Printf("capture: %d packets, %d bytes, from %d captures (%s)\n\n", n, size, len(names), describe(from))
+	load, _ := os.ReadFile("/proc/loadavg")
+	fmt.Printf("%s; %s %s/%s; %s, %d processors; load %s\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		processor(), runtime.NumCPU(), strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " "))
 	bin := filepath.Join(dir, "asepsis")
 	build := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/asepsis") //nolint:gosec // our own
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	analyze := []string{bin, "analyze", "--fail-on", "never", "--no-progress"}
-	ours, err := measure("asepsis, 1 processor", n, append(analyze, "--workers", "1", file), true)
+	all, err := mixes(s.mixes, dir)
 	if err != nil {
 		return err
 	}
-	if peers {
-		for _, p := range []struct {
-			name string
-			args []string
-			want float64
-		}{
-			{"ndpiReader, 1 processor", []string{"ndpiReader", "-q", "-i", file}, 2},
-			{"tshark, 1 processor", []string{"tshark", "-q", "-r", file, "-z", "io,stat,0"}, 20},
-		} {
-			if _, err := exec.LookPath(p.args[0]); err != nil {
-				fmt.Printf("%-24s not installed, left out\n", p.name)
+	at := dir
+	if s.keep != "" {
+		at = s.keep
+	}
+	for _, m := range all {
+		if err := s.compare(m, bin, filepath.Join(at, m.name+".pcap")); err != nil {
+			return err
+		}
+		if s.keep == "" {
+			_ = os.Remove(filepath.Join(at, m.name+".pcap"))
+		}
+	}
+	if s.idle > 0 {
+		if err := idleFlows(dir, bin, s.idle); err != nil {
+			return err
+		}
+	}
+	if s.large > 0 && len(all) > 0 {
+		return large(all[len(all)-1], bin, s.sites, s.large)
+	}
+	return nil
+}
+
+// compare measures one mix with all programs.
+func (s *settings) compare(m mix, bin, file string) error {
+	f, err := os.Create(file) //nolint:gosec // named by who runs the benchmark
+	if err != nil {
+		return err
+	}
+	n, size, err := m.c.replicate(f, s.sites, s.packets, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Printf("\n%s: %d packets, %d MB, %s\n", m.name, n, size/1e6, m.c.describe())
+	fmt.Printf("  %-22s %11s %8s %8s %8s %7s %18s\n", "one processor", "packets/s", "wall s", "user s", "system s", "RSS MB", "asepsis is faster")
+	analyze := []string{bin, "analyze", "--fail-on", "never", "--no-progress", "--workers"}
+	ours, err := measure(s.runs, append(analyze, "1", file), true)
+	if err != nil {
+		return err
+	}
+	ours.print("asepsis", n, "")
+	if s.peers {
+		for _, args := range [][]string{{"ndpiReader", "-q", "-i", file}, {"tshark", "-q", "-r", file, "-z", "io,stat,0"}} {
+			if _, err := exec.LookPath(args[0]); err != nil {
+				fmt.Printf("  %-22s not installed, left out\n", args[0])
 				continue
 			}
-			theirs, err := measure(p.name, n, p.args, true)
+			runs := s.runs
+			if args[0] == "tshark" { // it takes a minute, and nothing hangs on a few per cent
+				runs = 1
+			}
+			theirs, err := measure(runs, args, true)
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%-24s asepsis is %.2f times as fast (wanted: %.0f)\n", "", theirs.wall.Seconds()/ours.wall.Seconds(), p.want)
+			theirs.print(args[0], n, fmt.Sprintf("%.2fx wall, %.2fx cpu", theirs.wall.Seconds()/ours.wall.Seconds(), theirs.cpu().Seconds()/ours.cpu().Seconds()))
 		}
 	}
-	if scale {
-		fmt.Println()
+	if s.workers {
 		for w := 1; w <= runtime.NumCPU(); w++ {
-			if _, err := measure(fmt.Sprintf("asepsis, %d workers", w), n, append(analyze, "--workers", strconv.Itoa(w), file), false); err != nil {
+			r, err := measure(s.runs, append(analyze, strconv.Itoa(w), file), false)
+			if err != nil {
 				return err
 			}
+			r.print(fmt.Sprintf("asepsis, %d workers", w), n, "all processors")
 		}
-	}
-	if idle > 0 {
-		fmt.Println()
-		return idleFlows(dir, bin, idle)
 	}
 	return nil
 }
 
-type result struct {
-	wall, cpu time.Duration
-	rss       int64 // bytes
-}
-
-// measure runs a program, on one processor when pinned, and prints its speed.
-func measure(name string, packets int64, args []string, pinned bool) (result, error) {
-	if pinned {
-		if _, err := exec.LookPath("taskset"); err != nil {
-			return result{}, errors.New("taskset is not installed (package util-linux)")
-		}
-		args = append([]string{"taskset", "-c", "0"}, args...)
-	}
-	best := result{}
-	for range 3 {
-		c := exec.Command(args[0], args[1:]...) //nolint:gosec // the peers named above
-		var stderr strings.Builder
-		c.Stderr = &stderr
-		if pinned {
-			c.Env = append(os.Environ(), "GOMAXPROCS=1")
-		}
-		begin := time.Now()
-		if err := c.Run(); err != nil {
-			return result{}, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, stderr.String())
-		}
-		r := result{wall: time.Since(begin), cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
-		if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			r.rss = u.Maxrss * 1024
-		}
-		if best.wall == 0 || r.wall < best.wall {
-			best = r
+func processor() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
 		}
 	}
-	fmt.Printf("%-24s %9.0f packets/s  %6.2f s  %6.2f s cpu  %5d MB\n", name, float64(packets)/best.wall.Seconds(), best.wall.Seconds(), best.cpu.Seconds(), best.rss>>20)
-	return best, nil
-}
-
-// idleFlows measures what n flows cost that were opened and then say nothing:
-// the resident memory with them less the one with almost none.
-func idleFlows(dir, bin string, n int) error {
-	rss := func(flows int) (int64, error) {
-		file := filepath.Join(dir, "idle.pcap")
-		if err := handshakes(file, flows); err != nil {
-			return 0, err
-		}
-		cfg := filepath.Join(dir, "idle.yaml")
-		if err := os.WriteFile(cfg, []byte(fmt.Sprintf("sensor:\n  max_flows: %d\n  tcp_idle: 24h\n  report_interval: 0s\n", 2*n)), 0o600); err != nil {
-			return 0, err
-		}
-		c := exec.Command(bin, "analyze", "--config", cfg, "--workers", "1", "--fail-on", "never", "--format", "json", file) //nolint:gosec // our own
-		c.Env = append(os.Environ(), "GOGC=20")
-		var stderr strings.Builder
-		c.Stderr = &stderr
-		if err := c.Run(); err != nil {
-			return 0, fmt.Errorf("%w\n%s", err, stderr.String())
-		}
-		return c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss * 1024, nil
-	}
-	few, err := rss(1000)
-	if err != nil {
-		return err
-	}
-	many, err := rss(n)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%d idle flows: %d bytes of resident memory each (wanted: at most 400)\n", n, (many-few)/int64(n-1000))
-	return nil
+	return "unknown processor"
 }

@@ -4,11 +4,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/asepsis/asepsis/see/sensor"
@@ -24,6 +24,7 @@ type recorded struct {
 	src, dst int // offsets of the IP addresses, 0 when there are none
 	ports    int // offset of the TCP or UDP ports, 0 when there are none
 	v6       bool
+	part     int // of the cycle, see mix
 }
 
 // load reads the Ethernet frames of captures, each shifted to begin at zero.
@@ -69,41 +70,81 @@ func load(names []string) ([]recorded, error) {
 		}
 		_ = f.Close()
 	}
-	slices.SortStableFunc(all, func(a, b recorded) int { return int(min(1, max(-1, a.time-b.time))) })
+	slices.SortStableFunc(all, func(a, b recorded) int { return cmp.Compare(a.time, b.time) })
 	if len(all) == 0 {
 		return nil, errors.New("no Ethernet frames in the captures")
 	}
 	return all, nil
 }
 
-// replicate writes the frames again and again until there are packets frames or
-// bytes bytes. Rounds take turns to be one of sites hospitals, each with
-// addresses of its own, and every round has client ports of its own, so that
-// all its connections are new ones.
-func replicate(name string, from []recorded, sites, packets, bytes int64) (n, size int64, err error) {
-	f, err := os.Create(name) //nolint:gosec // named by who runs the benchmark
-	if err != nil {
-		return 0, 0, err
+// cycle is what a mix repeats: frames in the order of time, each of one of
+// several parts that are replicated with addresses and ports of their own.
+type cycle struct {
+	frames []recorded
+	parts  int
+	span   int64 // ns
+}
+
+// repeat makes a cycle of the recordings taken one after another n times.
+func repeat(frames []recorded, n int) cycle {
+	c := cycle{parts: n}
+	span := frames[len(frames)-1].time + 1e6
+	for k := range n {
+		for _, r := range frames {
+			r.time += int64(k) * span
+			r.part = k
+			c.frames = append(c.frames, r)
+		}
 	}
-	buf := bufio.NewWriterSize(f, 1<<20)
+	c.span = int64(n) * span
+	return c
+}
+
+// over lays one more recording into a cycle: it begins at a time and takes as
+// long as it was recorded to take.
+func (c cycle) over(frames []recorded, at int64) cycle {
+	for _, r := range frames {
+		r.time += at
+		r.part = c.parts
+		c.frames = append(c.frames, r)
+		c.span = max(c.span, r.time+1e6)
+	}
+	c.parts++
+	slices.SortStableFunc(c.frames, func(a, b recorded) int { return cmp.Compare(a.time, b.time) })
+	return c
+}
+
+// replicate writes the cycle as a capture again and again until there are
+// packets frames and bytes bytes. Cycles take turns to be one of sites hospitals,
+// each with addresses of its own, and every round has client ports of its own, so
+// that all its connections are new ones.
+func (c cycle) replicate(to io.Writer, sites, packets, bytes int64) (n, size int64, err error) {
+	buf := bufio.NewWriterSize(to, 1<<20)
 	w := capture.NewWriter(buf, capture.LinkEthernet)
-	span := from[len(from)-1].time + 1e6
 	const start = int64(1_700_000_000e9)
 	out := make([]byte, 0, 1<<16)
-	for round := int64(0); n < packets || size < bytes; round++ {
-		for i := range from {
-			r := &from[i]
+	for turn := int64(0); n < packets || size < bytes; turn++ {
+		site := uint32(turn % sites)
+		for i := range c.frames {
+			r := &c.frames[i]
 			out = append(out[:0], r.data...)
 			if r.src != 0 {
-				mark(out[r.src:], uint32(round%sites), r.v6)
-				mark(out[r.dst:], uint32(round%sites), r.v6)
+				mark(out[r.src:], site, r.v6)
+				mark(out[r.dst:], site, r.v6)
+			}
+			for _, mac := range [...][]byte{out[:6], out[6:12]} {
+				if mac[0]&1 == 0 {
+					mac[3] ^= byte(site >> 8)
+					mac[4] ^= byte(site)
+				}
 			}
 			if r.ports != 0 {
+				round := turn*int64(c.parts) + int64(r.part)
 				renew(out[r.ports:], round)
 				renew(out[r.ports+2:], round)
 			}
-			if err := w.WriteFrame(capture.Frame{Time: start + round*span/8 + r.time, Data: out, OrigLen: r.wire, Link: capture.LinkEthernet}); err != nil {
-				return 0, 0, err
+			if err := w.WriteFrame(capture.Frame{Time: start + turn*c.span + r.time, Data: out, OrigLen: r.wire, Link: capture.LinkEthernet}); err != nil {
+				return n, size, err
 			}
 			n++
 			size += int64(len(out)) + 16
@@ -112,28 +153,28 @@ func replicate(name string, from []recorded, sites, packets, bytes int64) (n, si
 			}
 		}
 	}
-	return n, size, errors.Join(w.Flush(), buf.Flush(), f.Close())
+	return n, size, errors.Join(w.Flush(), buf.Flush())
 }
 
-// mark makes a unicast address of one round differ from the others'.
-func mark(a []byte, round uint32, v6 bool) {
+// mark makes a unicast address of one site differ from the others'.
+func mark(a []byte, site uint32, v6 bool) {
 	if v6 {
 		if a[0] != 0xff {
-			binary.BigEndian.PutUint32(a[4:], round)
+			binary.BigEndian.PutUint32(a[4:], site)
 		}
 		return
 	}
 	if a[0] < 224 && a[0] != 0 {
-		a[0], a[1], a[2] = 10+byte(round>>16), a[1]^byte(round>>8), a[2]^byte(round)
+		a[0], a[1], a[2] = 10+byte(site>>16), a[1]^byte(site>>8), a[2]^byte(site)
 	}
 }
 
-func describe(from []recorded) string {
+func (c cycle) describe() string {
 	var bytes int64
-	for i := range from {
-		bytes += int64(from[i].wire)
+	for i := range c.frames {
+		bytes += int64(c.frames[i].wire)
 	}
-	return fmt.Sprintf("%d recorded frames, %d bytes on average", len(from), bytes/int64(len(from)))
+	return fmt.Sprintf("cycle of %d frames, %d bytes on average", len(c.frames), bytes/int64(len(c.frames)))
 }
 
 // renew changes a port if it is one that clients are given (RFC 6335 §6, and

@@ -38,6 +38,8 @@ type active struct {
 	probed    uint8     // packets with payload looked at
 	handoffs  uint8
 	log       []logged // chunks in the order of arrival, while probing
+	holder    analyze.Holder
+	held      int64 // what the flow is accounted for in worker.held
 }
 
 // logged is a chunk that waits until the protocol is known. Its bytes are the
@@ -67,7 +69,7 @@ func (w *worker) arm(f *flow, a *active, candidates int) {
 	}
 	all := uint64(1)<<candidates - 1
 	a.cand = [2]uint64{all, all}
-	a.proto, a.stream, a.dgram = nil, nil, nil
+	a.proto, a.stream, a.dgram, a.holder = nil, nil, nil, nil
 	a.probed = 0
 }
 
@@ -129,6 +131,43 @@ func (w *worker) probeStream(f *flow, a *active, d analyze.Dir, data []byte) {
 		a.pend[d] = append(a.pend[d], data...)
 		a.log = append(a.log, logged{d, len(data)})
 	}
+	w.account(f, a)
+}
+
+// account notes what a flow's analysis holds, and gives some up when all
+// together hold too much: first that of flows that were silent longest, so that
+// flows which only hoard cannot blind the sensor for others, else this one.
+func (w *worker) account(f *flow, a *active) {
+	n := int64(len(a.pend[0]) + len(a.pend[1]))
+	if a.holder != nil {
+		n += int64(a.holder.Held())
+	}
+	w.held += n - a.held
+	a.held = n
+	if w.held <= w.maxHeld {
+		return
+	}
+	for l := range w.table.head {
+		i := w.table.head[l]
+		for n := 0; i != 0 && n < 256 && w.held > w.maxHeld; n++ {
+			o := w.table.at(i)
+			i = o.next
+			if o != f && o.act != nil && o.act.held > 0 {
+				w.stats.AnalysesEvicted++
+				w.stop(o, analyze.Evicted)
+			}
+		}
+	}
+	if w.held > w.maxHeld {
+		w.stats.AnalysesEvicted++
+		w.stop(f, analyze.Evicted)
+	}
+}
+
+// forget takes a flow's analysis out of the account.
+func (w *worker) forget(a *active) {
+	w.held -= a.held
+	a.held = 0
 }
 
 // probe asks the candidates. A Yes wins over those of lower rank; a Yes of
@@ -181,6 +220,7 @@ func (w *worker) begin(f *flow, a *active, p *analyze.Protocol) {
 		} else {
 			a.dgram = p.NewDatagram(&a.conn)
 		}
+		a.holder, _ = a.stream.(analyze.Holder)
 	}()
 }
 
@@ -255,6 +295,9 @@ func (w *worker) deliver(f *flow, a *active, d analyze.Dir, data []byte) {
 		return
 	}
 	a.pend[d] = append(a.pend[d][:0], buf...)
+	if a.held > 0 || len(buf) > 0 || a.holder != nil {
+		w.account(f, a)
+	}
 }
 
 func (w *worker) callData(a *active, d analyze.Dir, buf []byte) (n int64, v analyze.Verdict, ok bool) {
@@ -350,6 +393,7 @@ func (w *worker) closeAnalyser(f *flow, why analyze.End) {
 		f.app = w.app(a.conn.App)
 		f.flipped = a.conn.Flipped()
 	}
+	w.forget(a)
 	f.act = nil
 }
 
@@ -377,7 +421,10 @@ func (w *worker) stop(f *flow, why analyze.End) {
 
 // giveUp leaves a flow alone from now on.
 func (w *worker) giveUp(f *flow) {
-	f.act = nil
+	if f.act != nil {
+		w.forget(f.act)
+		f.act = nil
+	}
 	f.noApp = true
 	for d := range f.half {
 		f.half[d].Skip(stream.SkipAll, &w.budget)

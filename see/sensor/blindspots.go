@@ -73,6 +73,9 @@ func (s *Stats) BlindSpots() []BlindSpot {
 	if s.FlowsEvicted > 0 {
 		add("the end of "+some(s.FlowsEvicted, "conversation"), "more conversations at once than max_flows allows", "raise sensor.max_flows (about 320 bytes each)")
 	}
+	if s.AnalysesEvicted > 0 {
+		add("the rest of "+some(s.AnalysesEvicted, "conversation"), "more unfinished messages at once than max_analysis_bytes allows", "raise sensor.max_analysis_bytes; look for hosts that open messages and never end them")
+	}
 	if s.TCP.Evicted > 0 {
 		add(some(s.TCP.Evicted, "hole")+" in TCP streams that were given up early", "more bytes waited behind holes than the bounds allow", "look for drops at the mirror port; raise sensor.max_stream_bytes")
 	}

@@ -16,6 +16,7 @@ type Config struct {
 	Workers          int             `yaml:"workers" doc:"Goroutines that analyse flows; each flow belongs to one. 0 means one less than the processors."`
 	MaxFlows         int             `yaml:"max_flows" doc:"The most flows followed at once, about 320 bytes each. Beyond it the flow that matters least is ended early, which is counted and shown."`
 	MaxStreamBytes   config.ByteSize `yaml:"max_stream_bytes" doc:"The most bytes that wait behind holes of TCP streams, all workers together."`
+	MaxAnalysisBytes config.ByteSize `yaml:"max_analysis_bytes" doc:"The most bytes of unfinished messages that analysers keep, all workers together. Beyond it the flows silent longest are no longer analysed, which is counted and shown."`
 	TCPIdle          time.Duration   `yaml:"tcp_idle" doc:"Silence after which an open TCP connection is over, in capture time, like all idle times."`
 	TCPOpening       time.Duration   `yaml:"tcp_opening" doc:"Silence after which a TCP connection that was never answered is over."`
 	TCPClosed        time.Duration   `yaml:"tcp_closed" doc:"How long a closed TCP connection is remembered, for late packets."`
@@ -33,6 +34,7 @@ func Default() Config {
 		Workers:          0,
 		MaxFlows:         400_000,
 		MaxStreamBytes:   64 * config.MiB,
+		MaxAnalysisBytes: 128 * config.MiB,
 		TCPIdle:          time.Hour,
 		TCPOpening:       30 * time.Second,
 		TCPClosed:        5 * time.Second,
@@ -52,6 +54,8 @@ func (c Config) Validate() error {
 		return config.Invalid("max_flows", "", "%d is not between 16 and %d", c.MaxFlows, 1<<28)
 	case c.MaxStreamBytes < 64*config.KiB:
 		return config.Invalid("max_stream_bytes", "", "%v is less than 64KiB", c.MaxStreamBytes)
+	case c.MaxAnalysisBytes < config.MiB:
+		return config.Invalid("max_analysis_bytes", "", "%v is less than 1MiB", c.MaxAnalysisBytes)
 	}
 	for _, d := range []struct {
 		name string

@@ -27,6 +27,7 @@ type Stats struct {
 	UnrecognisedBytes uint64
 	Rejected          uint64 // flows that an analyser gave back as not understandable
 	OverBudget        uint64
+	AnalysesEvicted   uint64 // flows whose analysis was given up to stay within the memory bound
 	Panics            uint64
 	Dropped           uint64 // by the kernel or as the capture file says
 	ESP               uint64 // IPsec packets
@@ -85,6 +86,7 @@ func (s *Stats) add(o *Stats) {
 	s.UnrecognisedBytes += o.UnrecognisedBytes
 	s.Rejected += o.Rejected
 	s.OverBudget += o.OverBudget
+	s.AnalysesEvicted += o.AnalysesEvicted
 	s.Panics += o.Panics
 	s.Dropped += o.Dropped
 	s.ESP += o.ESP

@@ -29,6 +29,8 @@ type worker struct {
 	tcp       stream.Stats
 	idle      [lists]int64
 	maxFlows  int
+	held      int64 // bytes that analyses keep between calls
+	maxHeld   int64
 	evidence  *evidenceCache
 	appIndex  map[string]uint16
 	apps      []string
@@ -49,6 +51,7 @@ func newWorker(s *Sensor, n int) *worker {
 		budget:   stream.Budget{Max: int64(s.cfg.MaxStreamBytes) / int64(per)},
 		idle:     s.cfg.idle(),
 		maxFlows: max(16, s.cfg.MaxFlows/per),
+		maxHeld:  int64(s.cfg.MaxAnalysisBytes) / int64(per),
 		appIndex: map[string]uint16{},
 		apps:     []string{""},
 	}

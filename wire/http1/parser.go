@@ -86,6 +86,9 @@ func (p *Parser) Head() *Head { h := p.head; return &h }
 // complete or being read. The slice is never written again after GotMessage.
 func (p *Parser) Body() []byte { return p.body }
 
+// Held returns the bytes kept of the message being read.
+func (p *Parser) Held() int { return len(p.line) + p.kept + len(p.body) }
+
 // Length returns how many bytes of body there have been, transfer coding not
 // counted.
 func (p *Parser) Length() int64 { return p.length }

@@ -83,6 +83,9 @@ const (
 	bare
 )
 
+// Held returns the bytes kept of a frame that has not ended.
+func (s *Scanner) Held() int { return len(s.buf) }
+
 // InFrame reports whether a frame has begun and not ended.
 func (s *Scanner) InFrame() bool { return s.state == framed || s.state == bare }
 

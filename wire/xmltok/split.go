@@ -51,6 +51,9 @@ const (
 // InDocument reports whether a document has begun and not ended.
 func (s *Splitter) InDocument() bool { return s.state != outside }
 
+// Held returns the bytes kept of a document that has not ended.
+func (s *Splitter) Held() int { return len(s.buf) }
+
 // Write reads the next bytes of the stream and calls f for each document that
 // ends in them. It does linear work and the result does not depend on how the
 // stream is cut.

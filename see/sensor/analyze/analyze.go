@@ -119,6 +119,15 @@ type Stream interface {
 	Close(c *Conn, why End)
 }
 
+// Holder is implemented by stream analysers that keep more than a few hundred
+// bytes of their flow between calls, such as the beginning of a message. The
+// sensor sums them up and cuts flows off when all together hold more than its
+// bound.
+type Holder interface {
+	// Held returns the bytes kept, in constant time.
+	Held() int
+}
+
 // Datagram analyses one UDP flow (both directions of a 5-tuple).
 type Datagram interface {
 	// Packet presents one payload. It may be cut by the snap length:

@@ -71,6 +71,9 @@ const (
 	scanFailed
 )
 
+// Held returns the bytes kept of an association PDU that is not complete.
+func (s *Scanner) Held() int { return len(s.buf) }
+
 // Offset returns how many bytes were consumed or skipped.
 func (s *Scanner) Offset() uint64 { return s.off }
 

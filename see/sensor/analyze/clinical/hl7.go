@@ -94,6 +94,9 @@ type hl7Stream struct {
 	text    []byte
 }
 
+// Held implements analyze.Holder.
+func (s *hl7Stream) Held() int { return s.scan[0].Held() + s.scan[1].Held() }
+
 // Data implements analyze.Stream.
 func (s *hl7Stream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
 	// A bare message has no end of its own: the peer's answer is its end.

@@ -80,6 +80,9 @@ type poctStream struct {
 	roles bool
 }
 
+// Held implements analyze.Holder.
+func (s *poctStream) Held() int { return s.split[0].Held() + s.split[1].Held() }
+
 // Data implements analyze.Stream.
 func (s *poctStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
 	s.split[dir].Write(data, func(d xmltok.Document) { s.document(c, dir, d) })

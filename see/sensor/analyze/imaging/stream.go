@@ -35,6 +35,10 @@ type half struct {
 	largest  uint32 // longest P-DATA-TF
 }
 
+// Held implements analyze.Holder: association PDUs are all that can grow; data
+// sets keep bounded values of a few elements.
+func (s *stream) Held() int { return s.halves[0].scan.Held() + s.halves[1].scan.Held() }
+
 // Data implements analyze.Stream.
 func (s *stream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
 	h := &s.halves[dir]

@@ -354,7 +354,7 @@ func (s *smbStream) negotiated(c *analyze.Conn, status uint32, n *smb.Negotiate)
 	}
 	tok := ntlm.ParseToken(n.Token)
 	s.auth.mechanisms = tok.Mechanisms
-	if s.guid != "" {
+	if s.guid != "" && !named(n.GUID) {
 		c.Evidence(analyze.Server, device.AttrDeviceID, "smb:"+s.guid, "smb.negotiate.server-guid", device.Claimed)
 	}
 	c.Evidence(analyze.Server, device.AttrHostname, hostName(n.Server), "smb.negotiate.server", device.Claimed)
@@ -365,6 +365,10 @@ func (s *smbStream) negotiated(c *analyze.Conn, status uint32, n *smb.Negotiate)
 	d := &event.SMB{Command: "NEGOTIATE", ClientDialects: s.offered, Domain: str(n.Domain)}
 	s.emit(c, 99, status, d, msg)
 }
+
+// named reports a GUID that Samba makes of the server's name, padded with
+// zeros: two servers of one name would be taken for one.
+func named(g smb.GUID) bool { return g[12]|g[13]|g[14]|g[15] == 0 }
 
 // token reads a security token of either side.
 func (s *smbStream) token(c *analyze.Conn, side analyze.Side, b []byte) {
@@ -405,8 +409,8 @@ func (s *smbStream) loggedOn(c *analyze.Conn, status uint32, guest, anonymous bo
 	a := &s.auth
 	d := &event.SMB{Command: "SESSION_SETUP", Guest: guest, Domain: str(a.domain), OSVersion: str(a.os), NTLMv1: a.legacy}
 	user, how := a.account, ""
-	if a.challenge != nil {
-		d.OSVersion = a.challenge.Version.String()
+	if a.challenge != nil && d.OSVersion == "" {
+		d.OSVersion = windows(a.challenge.Version)
 	}
 	if m := a.answer; m != nil {
 		how = "NTLMv2"

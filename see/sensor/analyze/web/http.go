@@ -67,6 +67,17 @@ func newHTTP(interpreters []analyze.Interpreter) *httpStream {
 	return &httpStream{reporter: reporter{interpreters: interpreters}}
 }
 
+// Held implements analyze.Holder.
+func (s *httpStream) Held() int {
+	n := s.held
+	for _, p := range s.parser {
+		if p != nil {
+			n += p.Held()
+		}
+	}
+	return n
+}
+
 func (s *httpStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
 	if s.h2 != nil {
 		return s.h2.data(c, dir, data)
