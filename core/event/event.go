@@ -109,7 +109,7 @@ func (e *Event) Class() Class {
 }
 
 // KV is a named value of an application protocol. Names are lower_snake_case
-// and documented in docs/events.md; values are short and printable.
+// and documented in docs/attributes.md; values are short and printable.
 type KV struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
