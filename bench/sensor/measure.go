@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -19,18 +18,35 @@ type result struct {
 	rss             int64 // bytes, at most
 }
 
+// watch runs a started program to its end. The memory is the kernel's mark for
+// the program's own address space: what wait(2) says begins with that of the process
+// that started it.
+func watch(c *exec.Cmd, begin time.Time) (result, error) {
+	done := make(chan error, 1)
+	go func() { done <- c.Wait() }()
+	var rss int64
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return result{wall: time.Since(begin), user: c.ProcessState.UserTime(), sys: c.ProcessState.SystemTime(), rss: rss}, err
+		case <-tick.C:
+			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Process.Pid))
+			if _, after, ok := strings.Cut(string(b), "VmHWM:"); ok {
+				var kb int64
+				if _, err := fmt.Sscan(after, &kb); err == nil {
+					rss = max(rss, kb<<10)
+				}
+			}
+		}
+	}
+}
+
 func (r *result) cpu() time.Duration { return r.user + r.sys }
 
 func (r *result) print(name string, packets int64, note string) {
 	fmt.Printf("  %-22s %11.0f %8.2f %8.2f %8.2f %7d %18s\n", name, float64(packets)/r.wall.Seconds(), r.wall.Seconds(), r.user.Seconds(), r.sys.Seconds(), r.rss>>20, note)
-}
-
-func of(c *exec.Cmd, wall time.Duration) result {
-	r := result{wall: wall, user: c.ProcessState.UserTime(), sys: c.ProcessState.SystemTime()}
-	if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		r.rss = u.Maxrss * 1024
-	}
-	return r
 }
 
 // measure runs a program some times, on one processor when pinned, and returns
@@ -49,10 +65,13 @@ func measure(runs int, args []string, pinned bool) (result, error) {
 		var stderr strings.Builder
 		c.Stderr = &stderr
 		begin := time.Now()
-		if err := c.Run(); err != nil {
+		if err := c.Start(); err != nil {
+			return result{}, err
+		}
+		r, err := watch(c, begin)
+		if err != nil {
 			return result{}, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, stderr.String())
 		}
-		r := of(c, time.Since(begin))
 		wall := r.wall
 		if i > 0 {
 			wall = min(wall, best.wall)
@@ -81,10 +100,13 @@ func idleFlows(dir, bin string, n int) error {
 		c.Env = append(os.Environ(), "GOGC=20")
 		var stderr strings.Builder
 		c.Stderr = &stderr
-		if err := c.Run(); err != nil {
+		if err := c.Start(); err != nil {
+			return 0, err
+		}
+		r, err := watch(c, time.Now())
+		if err != nil {
 			return 0, fmt.Errorf("%w\n%s", err, stderr.String())
 		}
-		r := of(c, 0)
 		return r.rss, nil
 	}
 	few, err := rss(1000)
@@ -113,11 +135,17 @@ func large(m mix, bin string, sites, bytes int64) error {
 	if err := c.Start(); err != nil {
 		return err
 	}
-	n, size, err := m.c.replicate(in, sites, 0, bytes)
-	if err := errors.Join(err, in.Close(), c.Wait()); err != nil {
+	var n, size int64
+	made := make(chan error, 1)
+	go func() {
+		var err error
+		n, size, err = m.c.replicate(in, sites, 0, bytes)
+		made <- errors.Join(err, in.Close())
+	}()
+	r, err := watch(c, begin)
+	if err := errors.Join(err, <-made); err != nil {
 		return fmt.Errorf("%w\n%s", err, stderr.String())
 	}
-	r := of(c, time.Since(begin))
 	fmt.Printf("\n%s, %.1f GB, %d packets through a pipe: %d MB of resident memory at most (wanted: 512), %.1f s\n", m.name, float64(size)/1e9, n, r.rss>>20, r.wall.Seconds())
 	return nil
 }

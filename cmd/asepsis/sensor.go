@@ -71,6 +71,7 @@ func sensorCommand() *cobra.Command {
 			}
 			j.options.Sensor.Workers = cfg.Workers
 			j.options.Sensor.ReportOpen = true
+			j.options.Name, j.options.HealthEvery = cfg.Interface, time.Minute
 			j.options.Drops = func() uint64 { _, dropped, _ := h.Stats(); return dropped }
 			_, _ = fmt.Fprintf(c.ErrOrStderr(), "watching %s; interrupt to stop and report\n", cfg.Interface)
 			r, err := report.Analyze(ctx, []string{cfg.Interface}, h.Sources(), j.options)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
@@ -30,6 +31,11 @@ type Options struct {
 	Log       *slog.Logger
 	Seed      uint64        // see sensor.Deps
 	Drops     func() uint64 // see sensor.Deps
+	// Name is the sensor's, in events about its own health.
+	Name string
+	// HealthEvery is how often the sensor's health is an event while it runs,
+	// in time of this machine; 0 for the end only, as it should be for files.
+	HealthEvery time.Duration
 }
 
 // NothingReadableError says that no packet could be read from any input.
@@ -67,6 +73,42 @@ func (t *tee) Emit(e *event.Event) {
 	t.inv.Observe(e)
 	for _, s := range t.sinks {
 		s.Emit(e)
+	}
+}
+
+// watch reports the sensor's health at intervals. The function that it returns
+// ends that.
+func (t *tee) watch(s *sensor.Sensor, o Options) (stop func()) {
+	if o.HealthEvery <= 0 {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(o.HealthEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-tick.C:
+				for _, e := range s.Health(o.Name, now.UnixNano()) {
+					t.Emit(e)
+				}
+			}
+		}
+	})
+	return func() { close(done); wg.Wait() }
+}
+
+// health reports the sensor's health at the end, as of the last frame.
+func (t *tee) health(s *sensor.Sensor, name string, clocks []*timed) {
+	var last int64
+	for _, c := range clocks {
+		last = max(last, c.last)
+	}
+	for _, e := range s.Health(name, last) {
+		t.Emit(e)
 	}
 }
 
@@ -109,7 +151,9 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 		clocks[i] = &timed{Source: src}
 		wrapped[i] = clocks[i]
 	}
+	stopHealth := t.watch(s, o)
 	runErr := s.Run(ctx, wrapped...)
+	stopHealth()
 	damage, other := damages(runErr)
 	if other != nil {
 		return nil, other
@@ -126,6 +170,7 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 		BlindSpots: orEmpty(st.BlindSpots()),
 		Stats:      st,
 	}
+	t.health(s, o.Name, clocks)
 	for i, src := range sources {
 		if cs := src.Stats(); cs.Resyncs > 0 || cs.Damaged > 0 {
 			name := ""

@@ -294,7 +294,7 @@ func TestEveryEventOfEveryCaptureIsValidOCSF(t *testing.T) {
 		}
 	}
 	for _, c := range []event.Class{event.ClassNetwork, event.ClassHTTP, event.ClassDNS, event.ClassDHCP, event.ClassSSH, event.ClassNTP,
-		event.ClassDICOMAssociation, event.ClassDICOMOperation, event.ClassHL7Message, event.ClassMedicalDevice, event.ClassFHIR, event.ClassApplication, event.ClassDeviceEvidence} {
+		event.ClassDICOMAssociation, event.ClassDICOMOperation, event.ClassHL7Message, event.ClassMedicalDevice, event.ClassFHIR, event.ClassApplication, event.ClassDeviceEvidence, event.ClassSensorHealth} {
 		if classes[c] == 0 {
 			t.Errorf("no capture gives an event of class %d", c)
 		}

@@ -107,10 +107,10 @@ def objects():
         ds.EchoTime, ds.RepetitionTime = "12", "500"
         pixels(ds, (64, 64), number=i)
         yield f"mr{i}", ds
-    ds = base(US_MULTIFRAME, "us.1", "erika", "US", "US-OR3", "Philips Medical Systems", "EPIQ (fictional)", "US intraoperative")
+    ds = base(US_MULTIFRAME, "us.1", "erika", "US", "US-OR3", "FUJIFILM SonoSite", "X-Porte (fictional)", "US intraoperative")
     pixels(ds, (48, 64), bits=8, frames=6)
     yield "us1", ds
-    ds = base(XA, "xa.1", "petra", "XA", "CARM-OR3", "Ziehm (fictional)", "Vision (fictional)", "C-arm positioning")
+    ds = base(XA, "xa.1", "petra", "XA", "CARM-OR3", "Siemens Healthineers", "Cios (fictional)", "C-arm positioning")
     pixels(ds, (64, 64), bits=8, frames=2)
     yield "xa1", ds
     ds = base(VL_ENDOSCOPIC, "es.1", "petra", "ES", "ENDO-OR3", "KARL STORZ (fictional)", "IMAGE1 (fictional)", "Laparoscopy still")

@@ -49,7 +49,7 @@ def siu(event, control):
             "AIL|1|A|OR3^^^LINDENHOF^^^^Theatre 3||||20260112083000|||90|min", "AIP|1|A|0002^Chirurg^Clara|SURGEON"]
 
 
-PUMP = "IVP_FICT^0003B1FFFE0A1021^0003B1FFFE0A1021^EUI-64"
+PUMP = "IVP_FICT^0003B1FFFE0A1021^EUI-64"
 
 
 def pump(control, rate="120"):
@@ -57,25 +57,25 @@ def pump(control, rate="120"):
     return [msh("ORU^R01^ORU_R01", control, PUMP, version="2.6", rest="|||AL|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO"),
             PATIENTS["petra"], "PV1|1|I|OR3^^1",
             f"OBR|1|FICT-{control}^IVP_FICT|FICT-{control}^IVP_FICT|69985^MDC_DEV_PUMP_INFUS_MDS^MDC|||{NOW}",
-            "OBX|1||69985^MDC_DEV_PUMP_INFUS_MDS^MDC|1.0.0.0||||||X|||||||0003B1FFFE0A1021^^0003B1FFFE0A1021^EUI-64",
+            "OBX|1||69985^MDC_DEV_PUMP_INFUS_MDS^MDC|1.0.0.0|||||||X|||||||0003B1FFFE0A1021^^0003B1FFFE0A1021^EUI-64",
             f"PRT|1|UC||EQUIP^Equipment^HL70912||||||(01){PUMP_DI}(11)240101(21)FICT-PUMP-21^^2.16.840.1.113883.3.3719^ISO"
             f"||||||{PUMP_DI}^^2.16.840.1.113883.3.3719^ISO|20240101||LOT-F1|FICT-PUMP-21",
             "OBX|2|ST|531970^MDC_ID_MODEL_MANUFACTURER^MDC|1.0.0.1|ICU Medical (fictional)||||||R",
             "OBX|3|ST|531969^MDC_ID_MODEL_NUMBER^MDC|1.0.0.2|Plum 360 (fictional)||||||R",
-            "OBX|4|ST|531974^MDC_ID_PROD_SPEC_SW^MDC|1.0.0.3|15.11.00||||||R",
+            "OBX|4|ST|531975^MDC_ID_PROD_SPEC_SW^MDC|1.0.0.3|15.11.00||||||R",
             f"OBX|5|NM|157784^MDC_FLOW_FLUID_PUMP^MDC|1.1.1.101|{rate}|265266^MDC_DIM_MILLI_L_PER_HR^MDC|||||R|||{NOW}",
             "OBX|6|CWE|184508^MDC_PUMP_STAT^MDC|1.1.1.102|^pump-status-infusing||||||R"]
 
 
 def vitals(control, rate="72"):
     """IHE PCD-01 of a patient monitor; its identity is in OBX-18 alone."""
-    dev = "||||||R|||{0}||||MX800_FICT^Philips Healthcare (fictional)^00095CFFFE0A1022^EUI-64".format(NOW)
+    dev = "|||||R|||{0}||||MX800_FICT^Philips Healthcare (fictional)^00095CFFFE0A1022^EUI-64".format(NOW)
     return [msh("ORU^R01^ORU_R01", control, "MONITOR_GW^00095CFFFE0A1022^EUI-64", version="2.6",
                 rest="|||AL|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO"),
             PATIENTS["petra"], "PV1|1|I|OR3^^1", f"OBR|1|FICT-{control}^GW|FICT-{control}^GW|69965^MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS^MDC|||{NOW}",
             f"OBX|1|NM|147842^MDC_ECG_HEART_RATE^MDC|1.7.4.147842|{rate}|264864^MDC_DIM_BEAT_PER_MIN^MDC" + dev,
             "OBX|2|NM|150456^MDC_PULS_OXIM_SAT_O2^MDC|1.3.1.150456|98|262688^MDC_DIM_PERCENT^MDC" + dev,
-            "OBX|3|NM|150037^MDC_PRESS_BLD_ART_ABP_MEAN^MDC|1.2.1.150037|81|266016^MDC_DIM_MMHG^MDC" + dev]
+            "OBX|3|NM|150039^MDC_PRESS_BLD_ART_ABP_MEAN^MDC|1.2.1.150039|81|266016^MDC_DIM_MMHG^MDC" + dev]
 
 
 def ventilator(control):
@@ -83,7 +83,7 @@ def ventilator(control):
     eq = f"(01){VENT_DI}(21)FICT-VENT-7^^2.16.840.1.113883.3.3719^ISO~FICT-VENT-7^SERIAL~Evita (fictional)^MODEL~Draeger (fictional)^VENDOR"
     return [msh("ORU^R01^ORU_R01", control, "VENT_GW", version="2.6"), PATIENTS["petra"], "PV1|1|I|OR3",
             f"OBR|1|FICT-{control}|FICT-{control}|70001^MDC_DEV_SYS_PT_VENT_MDS^MDC|||{NOW}",
-            f"OBX|1|NM|151594^MDC_VENT_RESP_RATE^MDC|1.1.1.1|14|264928^MDC_DIM_RESP_PER_MIN^MDC|||||R|||{NOW}||||{eq}"]
+            f"OBX|1|NM|151586^MDC_VENT_RESP_RATE^MDC|1.1.1.1|14|264928^MDC_DIM_RESP_PER_MIN^MDC|||||R|||{NOW}||||{eq}"]
 
 
 def escapes(control):

@@ -46,11 +46,18 @@ def acknowledgement(control, of):
     return document("ACK.R01", control, f'<ACK><ACK.type_cd V="AA"/><ACK.ack_control_id V="{ident}"/></ACK>')
 
 
+def eui64():
+    """DEV.device_id is an EUI-64: that of the network interface, FFFE between the maker's and the device's half of its MAC."""
+    with open("/sys/class/net/eth0/address", encoding="ascii") as f:
+        mac = f.read().strip().upper().replace(":", "")
+    return mac[:6] + "FFFE" + mac[6:]
+
+
 def poct_device(o):
     conn = socket.create_connection((o.host, o.port))
     state = [b""]
     conn.sendall(document("HEL.R01", 1, (
-        '<DEV><DEV.device_id V="00:40:49:0A:10:31"/><DEV.vendor_id V="ROCHE-FICT"/><DEV.model_id V="cobas b 221 (fictional)"/>'
+        f'<DEV><DEV.device_id V="{eui64()}"/><DEV.vendor_id V="ROCHE-FICT"/><DEV.model_id V="cobas b 221 (fictional)"/>'
         '<DEV.serial_id V="FICT-BGA-4"/><DEV.manufacturer_name V="Roche Diagnostics (fictional)"/><DEV.hw_version V="2"/>'
         '<DEV.sw_version V="8.04"/><DEV.device_name V="Blood gas OR 3"/><DCP><DCP.application_timeout V="60"/></DCP>'
         '<DSC><DSC.connection_profile_cd V="SA"/><DSC.topics_supported_cd V="OBS"/><DSC.directives_supported_cd V="SET_TIME"/>'

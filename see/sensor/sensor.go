@@ -73,11 +73,12 @@ type Sensor struct {
 	datagrams []analyze.Protocol
 	frames    []analyze.Protocol
 
-	mu     sync.Mutex
-	total  Stats          // of finished workers
-	live   []*worker      // for Stats while running
-	panics map[string]int // reported once per analyser
-	drops  func() uint64
+	mu      sync.Mutex
+	total   Stats          // of finished workers
+	live    []*worker      // for Stats while running
+	panics  map[string]int // reported once per analyser
+	drops   func() uint64
+	healths uint64 // health events given so far
 }
 
 // New makes a sensor. It acquires nothing.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +18,12 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/see/sensor"
+	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/see/sensor/analyze/analyzetest"
 	"github.com/asepsis/asepsis/see/sensor/analyze/remote"
 	"github.com/asepsis/asepsis/see/sensor/analyze/web"
 	"github.com/asepsis/asepsis/wire/capture"
+	"github.com/asepsis/asepsis/wire/packet"
 )
 
 const (
@@ -136,5 +140,93 @@ func TestDump(t *testing.T) {
 		}
 		t.Log("== " + f)
 		watch(t, f).dump(t)
+	}
+}
+
+// conversations gives the payloads of each TCP connection and UDP flow of a
+// capture of a loopback interface, in the order in which they were sent.
+func conversations(t testing.TB, file string) (out [][]analyzetest.Segment) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Skipf("%s is not here", file)
+	}
+	defer f.Close()
+	src, err := capture.NewReader(f, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type key struct {
+		a, b  netip.AddrPort
+		proto uint8
+	}
+	at := map[key]int{}
+	next := map[key]uint32{}
+	var fr capture.Frame
+	for src.Next(&fr) != io.EOF {
+		var p packet.Packet
+		packet.Decode(&p, uint16(fr.Link), fr.Data, fr.OrigLen)
+		if p.Proto != packet.ProtoTCP && p.Proto != packet.ProtoUDP || p.Proto == packet.ProtoUDP && len(p.Payload) == 0 {
+			continue
+		}
+		a, b := netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort)
+		k, back := key{a, b, p.Proto}, key{b, a, p.Proto}
+		syn := p.Proto == packet.ProtoTCP && p.Flags&packet.SYN != 0
+		if syn {
+			next[k] = p.Seq + 1
+		}
+		dir := analyze.ToServer
+		i, ok := at[k]
+		if j, other := at[back]; !ok && other {
+			i, ok, dir = j, true, analyze.ToClient
+		}
+		if !ok || syn && p.Flags&packet.ACK == 0 {
+			i, dir = len(out), analyze.ToServer
+			at[k] = i
+			out = append(out, nil)
+		}
+		if len(p.Payload) == 0 {
+			continue
+		}
+		if p.Proto == packet.ProtoTCP {
+			if n, ok := next[k]; ok && p.Seq != n {
+				continue // sent again
+			}
+			next[k] = p.Seq + uint32(len(p.Payload))
+		}
+		out[i] = append(out[i], analyzetest.Segment{Dir: dir, Data: append([]byte(nil), p.Payload...)})
+	}
+	return out
+}
+
+func TestAnalysersGiveTheSameHoweverAStreamIsCut(t *testing.T) {
+	for _, tc := range []struct{ file, protocol string }{
+		{"smb/smb2.pcap", "smb"}, {"smb/smb1-nt1-spnego.pcap", "smb"}, {"smb/smb311-encrypted.pcap", "smb"}, {"smb/smb-anonymous-rpc.pcap", "smb"}, {"ftp/ftp-clear.pcap", "ftp"}, {"rdp/rdp-standard.pcap", "rdp"},
+		{"vnc/vnc-auth.pcap", "vnc"}, {"telnet/telnet-login.pcap", "telnet"}, {"modbus/modbus-pymodbus.pcap", "modbus"}, {"ldap/ldap-clear.pcap", "ldap"}, {"postgresql/postgresql.pcap", "postgresql"},
+		{"mysql/mariadb.pcap", "mysql"}, {"adb/adb-quest.pcap", "adb"},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			for _, segs := range conversations(t, filepath.Join(recorded, tc.file)) {
+				for _, p := range remote.Protocols() {
+					if p.Name != tc.protocol || p.NewStream == nil || len(segs) == 0 || p.Probe(analyzetest.Conn(analyzetest.NewHost(), 6, 1), segs[0].Dir, segs[0].Data) == analyze.No {
+						continue
+					}
+					var said [2]string
+					for i, s := range [][]analyzetest.Segment{segs, analyzetest.Split(segs)} {
+						h, _ := analyzetest.Stream(t, p, 502, s)
+						for _, e := range h.Events {
+							b, _ := json.Marshal(e.Detail)
+							said[i] += e.Message + " " + string(b) + "\n"
+						}
+						for _, f := range h.Facts {
+							said[i] += string(f.Attribute) + "=" + f.Value + "\n"
+						}
+					}
+					if said[0] != said[1] || said[0] == "" {
+						t.Errorf("whole:\n%s\nbyte by byte:\n%s", said[0], said[1])
+					}
+				}
+			}
+		})
 	}
 }

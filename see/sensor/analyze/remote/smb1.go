@@ -4,6 +4,7 @@ package remote
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
@@ -95,7 +96,7 @@ func (s *smbStream) response1(c *analyze.Conn, h smb.Header1, bl smb.Block1, msg
 		}
 		s.token(c, analyze.Server, a.Token)
 		s.native(c, analyze.Server, a)
-		if a.NativeOS != "" {
+		if a.NativeOS != "" && !strings.Contains(a.NativeLanMan, "Samba") {
 			s.auth.os = a.NativeOS
 		}
 		if status != smb.StatusMoreProcessing {
@@ -153,7 +154,8 @@ func (s *smbStream) native(c *analyze.Conn, side analyze.Side, a *smb.SessionSet
 	if side == analyze.Server {
 		who = "server"
 	}
-	if len(a.NativeOS) > 2 && a.NativeOS != "Unix" {
+	samba := strings.Contains(a.NativeLanMan, "Samba") // it calls itself Windows 6.1, or Unix
+	if len(a.NativeOS) > 2 && a.NativeOS != "Unix" && !samba {
 		c.Evidence(side, device.AttrOS, str(a.NativeOS), "smb.session-setup.native-os."+who, device.Claimed)
 	}
 	if len(a.NativeLanMan) > 2 {

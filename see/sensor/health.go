@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sensor
+
+import (
+	"strconv"
+
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/core/finding"
+)
+
+// Activities of event.SensorHealth.
+const (
+	healthReport  = 1
+	healthDegrade = 2
+)
+
+// Health returns the sensor's own state as events: one report with all counts,
+// and one for each blind spot. at is the time they are given, ns since the Unix
+// epoch; name is the sensor's. It may be called while Run is running.
+func (s *Sensor) Health(name string, at int64) []*event.Event {
+	st := s.Stats()
+	counts := event.SensorHealth{
+		Sensor: name, Packets: st.Packets, Bytes: st.Bytes, Dropped: st.Dropped, Undecoded: st.Undecoded, Flows: st.ActiveFlows,
+		FlowsEvicted: st.FlowsEvicted, StreamsEvicted: st.TCP.Evicted + st.AnalysesEvicted, Gaps: st.TCP.Gaps, GapBytes: st.TCP.GapBytes,
+		AnalyserPanics: st.Panics, AnalyserBudget: st.OverBudget, OneSided: st.OneSided, MidStream: st.MidStream,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	uid := func() string {
+		s.healths++
+		return strconv.FormatUint(s.run, 36) + "-h-" + strconv.FormatUint(s.healths, 36)
+	}
+	report := counts
+	out := []*event.Event{{UID: uid(), Time: at, Activity: healthReport, Severity: finding.Info, Status: event.StatusSuccess,
+		Message: "The sensor saw " + some(st.Packets, "packet") + " in " + some(st.Flows+st.ActiveFlows, "flow"), Detail: &report}}
+	for _, b := range st.BlindSpots() {
+		d := counts
+		d.What, d.Why, d.Hint = b.What, b.Why, b.Hint
+		out = append(out, &event.Event{UID: uid(), Time: at, Activity: healthDegrade, Severity: finding.Low, Status: event.StatusFailure,
+			Message: "Not seen: " + b.What + ": " + b.Why, Detail: &d})
+	}
+	return out
+}
