@@ -17,6 +17,7 @@ import (
 //   - dense: every capture of testdata/captures, replicated. Each conversation is
 //     a protocol's opening and little more, a dozen packets: nothing in it can be passed
 //     over. No network looks like this; it is the worst case for whoever parses.
+//   - theatre: of mixed, the devices alone.
 //   - images: a CT series of 100 slices sent by storescu to storescp, replicated.
 //     Nearly all packets carry pixels or acknowledge them: the best case.
 //   - mixed: a theatre's day. Of theatre.pcapng, one morning of a theatre with all its
@@ -50,6 +51,8 @@ func mixes(want, dir string) ([]mix, error) {
 		switch name {
 		case "dense":
 			m.c, err = dense()
+		case "theatre":
+			m.c, err = mixed(nil)
 		case "images", "mixed":
 			if series == nil {
 				if series, err = record(dir); errors.Is(err, errCannotRecord) {
@@ -93,6 +96,9 @@ func mixed(series []recorded) (cycle, error) {
 		return cycle{}, err
 	}
 	c := repeat(frames, morningsPerSeries)
+	if len(series) == 0 {
+		return c, nil
+	}
 	return c.over(series, int64(seriesBeginsAt*float64(c.span))), nil
 }
 

@@ -113,9 +113,6 @@ func appendField(b []byte, v any) []byte {
 		if v == "" {
 			return append(b, '-')
 		}
-		if v == "-" {
-			return append(b, `\x2d`...)
-		}
 		return escape(b, v, false)
 	case []string:
 		if v == nil {
@@ -137,14 +134,29 @@ func appendField(b []byte, v any) []byte {
 		}
 		return append(b, 'F')
 	case zeekTime:
-		return fmt.Appendf(b, "%d.%06d", int64(v)/1e9, int64(v)%1e9/1e3)
+		return appendSeconds(b, int64(v))
 	case zeekInterval:
-		return fmt.Appendf(b, "%d.%06d", int64(v)/1e9, int64(v)%1e9/1e3)
+		return appendSeconds(b, int64(v))
 	}
 	return fmt.Append(b, v)
 }
 
+// appendSeconds writes nanoseconds as seconds with six digits behind the point.
+func appendSeconds(b []byte, ns int64) []byte {
+	if ns < 0 {
+		b = append(b, '-')
+		ns = -ns
+	}
+	return fmt.Appendf(b, "%d.%06d", ns/1e9, ns%1e9/1e3)
+}
+
+// escape writes a string with what would break the line apart as \xNN, and so
+// that a value that looks like the sign for unset or empty is not taken for it.
 func escape(b []byte, s string, inSet bool) []byte {
+	if s == "-" || s == "(empty)" {
+		b = fmt.Appendf(b, `\x%02x`, s[0])
+		s = s[1:]
+	}
 	for i := range len(s) {
 		c := s[i]
 		if c < 0x20 || c == 0x7f || c == '\\' || inSet && c == ',' {

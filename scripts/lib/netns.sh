@@ -60,7 +60,7 @@ net_need() {
 	local c
 	for c in "$@"; do
 		command -v "$c" >/dev/null || net_die "$c is not installed
-hint: run scripts/peers"
+hint: run scripts/peers --all"
 	done
 }
 
@@ -132,7 +132,7 @@ host() {
 	ip netns add "$ns"
 	# shellcheck disable=SC2016 # the inner shell expands
 	ip netns exec "$ns" unshare --uts --mount --pid --fork --mount-proc --kill-child --propagation private \
-		sh -c 'hostname "$1"; mount -t tmpfs -o mode=755 tmpfs /run; echo ready >"$2"; exec sleep infinity' \
+		sh -ec 'hostname "$1"; mount -t tmpfs -o mode=755 tmpfs /run; echo ready >"$2"; exec sleep infinity' \
 		sh "$hostname" "$NET_DIR/$name.ready" >/dev/null 2>"$NET_DIR/log/$name-holder.log" &
 	pid=$!
 	disown "$pid"

@@ -18,6 +18,7 @@ import socket
 import ssl
 import sys
 import threading
+import urllib.parse
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -26,6 +27,7 @@ import hl7_messages as hl7  # noqa: E402
 NS = {
     "s12": "http://www.w3.org/2003/05/soap-envelope", "wsa": "http://www.w3.org/2005/08/addressing",
     "wsd": "http://docs.oasis-open.org/ws-dd/ns/discovery/2009/01", "dpws": "http://docs.oasis-open.org/ws-dd/ns/dpws/2009/01",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
     "wsx": "http://schemas.xmlsoap.org/ws/2004/09/mex", "wse": "http://schemas.xmlsoap.org/ws/2004/08/eventing",
     "mdpws": "http://standards.ieee.org/downloads/11073/11073-20702-2016",
     "sdc": "http://standards.ieee.org/downloads/11073/11073-20701-2018",
@@ -36,14 +38,19 @@ NS = {
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer/"
 SERVICE = "http://standards.ieee.org/downloads/11073/11073-20701-2018/"
 GROUP = ("239.255.255.250", 3702)
-KINDS = {  # name: manufacturer, model, serial, firmware, UDI device identifier, MDS type, metric code, value
-    "ventilator": ("Draeger (fictional)", "Evita (fictional)", "FICT-VENT-7", "2.30", hl7.VENT_DI, "70001", "151594", "14"),
-    "anaesthesia": ("Draeger (fictional)", "Perseus (fictional)", "FICT-ANAE-3", "3.01", hl7.gtin("0952000000048"), "70002", "152492", "5.1"),
-    "monitor": ("Philips Healthcare (fictional)", "MX800 (fictional)", "FICT-MON-9", "P.01", hl7.MONITOR_DI, "69965", "147842", "72"),
+# A code of IEEE 11073-10101 has no system; what has no code there that could be verified has one of the maker's own and its words.
+OWN_CODES = "urn:oid:2.25.116473296103926283711105446318441013127"
+KINDS = {  # name: manufacturer, model, serial, firmware, UDI device identifier, MDS (system, code, words), metric code, unit, value
+    "ventilator": ("Draeger (fictional)", "Evita (fictional)", "FICT-VENT-7", "2.30", hl7.VENT_DI,
+                   ("", "70001", "Ventilator"), "151586", "264928", "14"),
+    "anaesthesia": ("Draeger (fictional)", "Perseus (fictional)", "FICT-ANAE-3", "3.01", hl7.gtin("0952000000048"),
+                    (OWN_CODES, "anaesthesia-workstation", "Anaesthesia workstation"), "151708", "266016", "38"),
+    "monitor": ("Philips Healthcare (fictional)", "MX800 (fictional)", "FICT-MON-9", "P.01", hl7.MONITOR_DI,
+                ("", "69965", "Multi-parameter patient monitor"), "147842", "264864", "72"),
 }
 TYPES = "dpws:Device mdpws:MedicalDevice"
 SCOPES = ("sdc.ctxt.loc:/sdc.ctxt.loc.detail/LINDENHOF%2F%2FOR%2F%2FOR3%2F1?fac=LINDENHOF&amp;poc=OR&amp;rm=OR3&amp;bed=1 "
-          "sdc.mds.pkp:1.2.840.10004.20701.1.1 sdc.cdc.type:///{0}")
+          "sdc.mds.pkp:1.2.840.10004.20701.1.1 sdc.cdc.type:/{0}//{1}")
 
 
 def envelope(action, body, to="", relates="", extra=""):
@@ -71,17 +78,22 @@ def discovery(name):
     return "urn:docs-oasis-open-org:ws-dd:ns:discovery:2009:01" if name == "to" else NS["wsd"] + "/" + name
 
 
+def measured(value):
+    return f'<pm:MetricValue Value="{value}"><pm:MetricQuality Validity="Vld"/></pm:MetricValue>'
+
+
 class Device:
     def __init__(self, o):
         self.o, self.kind = o, KINDS[o.kind]
         self.epr = "urn:uuid:" + str(uuid.uuid5(uuid.NAMESPACE_DNS, self.kind[2]))
         self.url = f"{'https' if o.tls else 'http'}://{o.address}:{o.port}/{self.epr[9:]}"
         self.sequence = 0
+        self.scopes = SCOPES.format(urllib.parse.quote(self.kind[5][0], safe=""), self.kind[5][1])
         self.sinks = {}
 
     def target(self):
         return (f"<wsa:EndpointReference><wsa:Address>{self.epr}</wsa:Address></wsa:EndpointReference><wsd:Types>{TYPES}</wsd:Types>"
-                f"<wsd:Scopes>{SCOPES.format(self.kind[5])}</wsd:Scopes><wsd:XAddrs>{self.url}</wsd:XAddrs>"
+                f"<wsd:Scopes>{self.scopes}</wsd:Scopes><wsd:XAddrs>{self.url}</wsd:XAddrs>"
                 "<wsd:MetadataVersion>1</wsd:MetadataVersion>")
 
     def app(self):
@@ -128,26 +140,30 @@ class Device:
         return f"<wsx:Metadata>{out}</wsx:Metadata>"
 
     def mdib(self):
-        maker, model, serial, firmware, di, mds, metric, value = self.kind
+        maker, model, serial, firmware, di, (system, code, words), metric, unit, value = self.kind
+        system = f' CodingSystem="{system}"' if system else ""
         return ('<msg:GetMdibResponse MdibVersion="7" SequenceId="urn:uuid:6f2b1b0a-0000-4000-8000-000000000001"><msg:Mdib MdibVersion="7" '
                 'SequenceId="urn:uuid:6f2b1b0a-0000-4000-8000-000000000001"><pm:MdDescription DescriptionVersion="1">'
-                f'<pm:Mds Handle="mds0" DescriptorVersion="1" SafetyClassification="MedB"><pm:Type Code="{mds}"/><pm:SystemContext Handle="sc0">'
-                '<pm:PatientContext Handle="pc0"/><pm:LocationContext Handle="lc0"/></pm:SystemContext><pm:MetaData>'
+                f'<pm:Mds Handle="mds0" DescriptorVersion="1" SafetyClassification="MedB"><pm:Type Code="{code}"{system}>'
+                f'<pm:ConceptDescription Lang="en">{words}</pm:ConceptDescription></pm:Type>'
+                '<pm:ProductionSpecification><pm:SpecType Code="531975"><pm:ConceptDescription Lang="en">Software revision'
+                f"</pm:ConceptDescription></pm:SpecType><pm:ProductionSpec>{firmware}</pm:ProductionSpec></pm:ProductionSpecification>"
+                "<pm:MetaData>"
                 f"<pm:Udi><pm:DeviceIdentifier>{di}</pm:DeviceIdentifier><pm:HumanReadableForm>(01){di}(21){serial}</pm:HumanReadableForm>"
                 '<pm:Issuer Root="2.51.1.1" Extension="GS1"/></pm:Udi><pm:LotNumber>LOT-F2</pm:LotNumber>'
                 f"<pm:Manufacturer>{maker}</pm:Manufacturer><pm:ModelName>{model}</pm:ModelName><pm:ModelNumber>1</pm:ModelNumber>"
                 f"<pm:SerialNumber>{serial}</pm:SerialNumber></pm:MetaData>"
-                '<pm:ProductionSpecification><pm:SpecType Code="531975"><pm:ConceptDescription Lang="en">Software revision'
-                f"</pm:ConceptDescription></pm:SpecType><pm:ProductionSpec>{firmware}</pm:ProductionSpec></pm:ProductionSpecification>"
-                f'<pm:Vmd Handle="vmd0"><pm:Channel Handle="ch0"><pm:Metric Handle="m0" MetricCategory="Msrmt" MetricAvailability="Cont" '
-                f'Resolution="1"><pm:Type Code="{metric}"/><pm:Unit Code="264928"/></pm:Metric></pm:Channel></pm:Vmd></pm:Mds>'
-                '</pm:MdDescription><pm:MdState StateVersion="7">' + self.patient() +
-                f'<pm:State DescriptorHandle="m0"><pm:MetricValue Value="{value}"/></pm:State></pm:MdState></msg:Mdib></msg:GetMdibResponse>')
+                '<pm:SystemContext Handle="sc0"><pm:PatientContext Handle="pc0"/><pm:LocationContext Handle="lc0"/></pm:SystemContext>'
+                '<pm:Vmd Handle="vmd0"><pm:Channel Handle="ch0"><pm:Metric xsi:type="pm:NumericMetricDescriptor" Handle="m0" '
+                'MetricCategory="Msrmt" MetricAvailability="Cont" Resolution="1">'
+                f'<pm:Type Code="{metric}"/><pm:Unit Code="{unit}"/></pm:Metric></pm:Channel></pm:Vmd></pm:Mds>'
+                '</pm:MdDescription><pm:MdState StateVersion="7">' + self.patient("pm:State") +
+                f'<pm:State xsi:type="pm:NumericMetricState" DescriptorHandle="m0">{measured(value)}</pm:State></pm:MdState></msg:Mdib></msg:GetMdibResponse>')
 
-    def patient(self):
-        return ('<pm:State DescriptorHandle="pc0" Handle="pc0.s1" ContextAssociation="Assoc"><pm:Identification Root="2.25.1" '
-                'Extension="FICT-0001"/><pm:CoreData><pm:Givenname>Petra</pm:Givenname><pm:Familyname>Probe</pm:Familyname>'
-                "<pm:Sex>F</pm:Sex><pm:DateOfBirth>1970-01-01</pm:DateOfBirth></pm:CoreData></pm:State>")
+    def patient(self, element):
+        return (f'<{element} xsi:type="pm:PatientContextState" DescriptorHandle="pc0" Handle="pc0.s1" ContextAssociation="Assoc">'
+                '<pm:Identification Root="2.25.1" Extension="FICT-0001"/><pm:CoreData><pm:Givenname>Petra</pm:Givenname><pm:Familyname>Probe</pm:Familyname>'
+                "<pm:Sex>F</pm:Sex><pm:DateOfBirth>1970-01-01</pm:DateOfBirth></pm:CoreData>" f"</{element}>")
 
     def answer(self, data):
         action = field(data, "Action")
@@ -159,7 +175,9 @@ class Device:
         if what == "GetMdib":
             return SERVICE + "GetService/GetMdibResponse", self.mdib()
         if what == "GetContextStates":
-            return SERVICE + "ContextService/GetContextStatesResponse", f"<msg:GetContextStatesResponse>{self.patient()}</msg:GetContextStatesResponse>"
+            return SERVICE + "ContextService/GetContextStatesResponse", (
+                '<msg:GetContextStatesResponse MdibVersion="7" SequenceId="urn:uuid:6f2b1b0a-0000-4000-8000-000000000001">'
+                + self.patient("msg:ContextState") + "</msg:GetContextStatesResponse>")
         if what == "Subscribe":
             sink = re.search(rb"<wse:NotifyTo><wsa:Address>([^<]*)<", data).group(1).decode()
             ident = str(uuid.uuid4())
@@ -176,8 +194,9 @@ class Device:
 
     def notify(self, n):
         for sink in list(self.sinks.values()):
-            body = (f'<msg:EpisodicMetricReport MdibVersion="{7 + n}"><msg:ReportPart><msg:MetricState DescriptorHandle="m0">'
-                    f'<pm:MetricValue Value="{self.kind[7]}"/></msg:MetricState></msg:ReportPart></msg:EpisodicMetricReport>')
+            body = (f'<msg:EpisodicMetricReport MdibVersion="{7 + n}" SequenceId="urn:uuid:6f2b1b0a-0000-4000-8000-000000000001">'
+                    f'<msg:ReportPart><msg:MetricState xsi:type="pm:NumericMetricState" DescriptorHandle="m0" StateVersion="{n}">'
+                    f"{measured(self.kind[8])}</msg:MetricState></msg:ReportPart></msg:EpisodicMetricReport>")
             post(sink, envelope(SERVICE + "StateEventService/EpisodicMetricReport", body, sink), self.o.tls)
 
 

@@ -7,12 +7,12 @@
   things.py rtsp-viewer HOST PORT             its client
   things.py bacnet ADDRESS INSTANCE NAME      BACnet/IP device (ASHRAE 135 annex J): I-Am, ReadProperty
   things.py bacnet-client ADDRESS DEVICE      Who-Is by broadcast, ReadProperty object-name, vendor-name and model-name
-  things.py modbus PORT                       Modbus/TCP server: holding registers, device identification
+  things.py modbus PORT MAKER PRODUCT REVISION    Modbus/TCP server: holding registers, device identification
   things.py modbus-client HOST PORT           reads both
   things.py sip-proxy ADDRESS                 SIP registrar over UDP: 200 OK to REGISTER and OPTIONS
   things.py sip-phone ADDRESS PROXY EXT       REGISTER, OPTIONS
-  things.py ssdp ADDRESS TYPE SERVER          SSDP NOTIFY, and answers to M-SEARCH
-  things.py ssdp-search ADDRESS               M-SEARCH ssdp:all
+  things.py ssdp ADDRESS TYPE SERVER UUID     SSDP NOTIFY, and answers to M-SEARCH
+  things.py ssdp-search ADDRESS [TARGET]      M-SEARCH, ssdp:all by default
   things.py llmnr ADDRESS NAME                asks for NAME by LLMNR (RFC 4795)
   things.py llmnr-answer ADDRESS OWN          answers for OWN
   things.py nbns ADDRESS BROADCAST NAME       NetBIOS name query (RFC 1002) by broadcast
@@ -174,7 +174,7 @@ def bacnet_client(address, device):
 
 
 # --- Modbus/TCP ---
-def modbus(port):
+def modbus(port, *identity):
     def serve(conn):
         while True:
             tid, _, n, unit = struct.unpack("!HHHB", exactly(conn, 7))
@@ -182,7 +182,7 @@ def modbus(port):
             if pdu[0] == 3:
                 out = b"\x03\x08" + struct.pack("!4H", 215, 480, 15, 1)
             elif pdu[0] == 0x2B:
-                objects = (b"Siemens (fictional)", b"AHU-OR3", b"V1.4")
+                objects = [x.encode() for x in identity]
                 out = b"\x2b\x0e\x01\x01\x00\x00\x03" + b"".join(bytes([i, len(o)]) + o for i, o in enumerate(objects))
             else:
                 out = bytes([pdu[0] | 0x80, 1])
@@ -219,12 +219,12 @@ def sip_phone(address, proxy, ext):
 
 
 # --- SSDP ---
-def ssdp(address, kind, server):
+def ssdp(address, kind, server, ident):
     group = ("239.255.255.250", 1900)
     s = udp(address, 1900, group=group[0])
     s.settimeout(None)
     head = (f"CACHE-CONTROL: max-age=1800\r\nLOCATION: http://{address}:49152/rootdesc.xml\r\nSERVER: {server}\r\n"
-            f"USN: uuid:00000000-0000-4000-8000-b8a44f0a1016::{kind}\r\n")
+            f"USN: uuid:{ident}::{kind}\r\n")
     s.sendto(f"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNT: {kind}\r\nNTS: ssdp:alive\r\n{head}\r\n".encode(), group)
     while True:
         data, peer = s.recvfrom(4096)
@@ -232,9 +232,10 @@ def ssdp(address, kind, server):
             s.sendto(f"HTTP/1.1 200 OK\r\nEXT:\r\nST: {kind}\r\n{head}\r\n".encode(), peer)
 
 
-def ssdp_search(address):
+def ssdp_search(address, target="ssdp:all"):
     s = udp(address)
-    s.sendto(b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: ssdp:all\r\n\r\n', ("239.255.255.250", 1900))
+    s.sendto(f'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: {target}\r\n'
+             "USER-AGENT: Windows/10.0 UPnP/1.0 LindenhofViewer/4.2\r\n\r\n".encode(), ("239.255.255.250", 1900))
     s.recvfrom(4096)
 
 

@@ -33,19 +33,28 @@ type File struct {
 	capture.Source
 	Name string
 	Size int64 // bytes, 0 when it is not known (a pipe)
-	c    io.Closer
+	c    []io.Closer
 }
 
-// Close closes the file.
-func (f *File) Close() error { return f.c.Close() }
+// Close closes the file. Frames that it gave are gone.
+func (f *File) Close() error {
+	var err error
+	for _, c := range f.c {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
 
 // OpenFile opens a capture file, or standard input for "-". Errors are
 // *InputError or *capture.FormatError.
 func OpenFile(name string) (*File, error) {
 	in := io.ReadCloser(io.NopCloser(os.Stdin))
+	opts := capture.Options{Name: name}
+	var closers []io.Closer
 	var size int64
 	if name == "-" {
 		name = "standard input"
+		opts.Name = name
 	} else {
 		st, err := os.Stat(name)
 		switch {
@@ -64,13 +73,20 @@ func OpenFile(name string) (*File, error) {
 			return nil, &InputError{Name: name, Why: "cannot be read: " + cause(err), hint: "check its permissions", Err: err}
 		}
 		in = f
+		if size > 0 {
+			var m io.Closer
+			if opts.View, m = mapFile(f); m != nil {
+				closers = append(closers, m)
+			}
+		}
 	}
-	src, err := capture.NewReader(in, capture.Options{Name: name})
-	if err != nil {
-		_ = in.Close()
+	file := &File{Name: name, Size: size, c: append(closers, in)}
+	var err error
+	if file.Source, err = capture.NewReader(in, opts); err != nil {
+		_ = file.Close()
 		return nil, err
 	}
-	return &File{Source: src, Name: name, Size: size, c: in}, nil
+	return file, nil
 }
 
 func cause(err error) string {

@@ -204,7 +204,8 @@ func (s *Sensor) Stats() Stats {
 }
 
 // read runs a worker on a source in the calling goroutine.
-func (w *worker) read(ctx context.Context, src capture.Source) error {
+func (w *worker) read(ctx context.Context, src capture.Source) (err error) {
+	defer surviveFaults(src, &err)()
 	var f capture.Frame
 	for n := 0; ; n++ {
 		if n&1023 == 0 && ctx.Err() != nil {
@@ -288,32 +289,36 @@ func (s *Sensor) dispatch(ctx context.Context, src capture.Source, n int) error 
 		fill[i] = take()
 	}
 	d := newDispatcher(s.secret)
-	var err error
-	var f capture.Frame
-	for k := 0; ; k++ {
-		if k&1023 == 0 && ctx.Err() != nil {
-			break
-		}
-		if err = src.Next(&f); err != nil {
-			break
-		}
-		data, h := d.route(&f)
-		if data == nil { // a fragment that waits for the others
-			continue
-		}
-		i, _ := bits.Mul64(h, uint64(n))
-		b := fill[i]
-		wire := f.OrigLen
-		if len(data) > wire {
-			wire = len(data)
-		}
-		b.frames = append(b.frames, batched{f.Time, len(b.bytes), len(data), wire, f.Link})
-		b.bytes = append(b.bytes, data...)
-		if len(b.frames) >= batchFrames || len(b.bytes) >= batchBytes-64<<10 {
-			queues[i] <- b
-			fill[i] = take()
+	share := func() (err error) {
+		defer surviveFaults(src, &err)()
+		var f capture.Frame
+		for k := 0; ; k++ {
+			if k&1023 == 0 && ctx.Err() != nil {
+				return nil
+			}
+			if err := src.Next(&f); err != nil {
+				return err
+			}
+			data, h := d.route(&f)
+			if data == nil { // a fragment that waits for the others
+				continue
+			}
+			i, _ := bits.Mul64(h, uint64(n))
+			b := fill[i]
+			wire := f.OrigLen
+			if len(data) > wire {
+				wire = len(data)
+			}
+			off := len(b.bytes)
+			b.bytes = append(b.bytes, data...)
+			b.frames = append(b.frames, batched{f.Time, off, len(data), wire, f.Link})
+			if len(b.frames) >= batchFrames || len(b.bytes) >= batchBytes-64<<10 {
+				queues[i] <- b
+				fill[i] = take()
+			}
 		}
 	}
+	err := share()
 	for i, b := range fill {
 		if len(b.frames) > 0 {
 			queues[i] <- b

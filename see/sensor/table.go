@@ -14,6 +14,7 @@ type table struct {
 	secret  uint64
 	head    [lists]uint32 // least recently active
 	tail    [lists]uint32
+	changed bool // a head is another one since worker.expire looked
 }
 
 const (
@@ -102,6 +103,7 @@ func (t *table) push(i uint32, f *flow) {
 		t.at(f.prev).next = i
 	} else {
 		t.head[l] = i
+		t.changed = true
 	}
 	t.tail[l] = i
 }
@@ -111,6 +113,7 @@ func (t *table) unlink(_ uint32, f *flow) {
 		t.at(f.prev).next = f.next
 	} else {
 		t.head[f.list] = f.next
+		t.changed = true
 	}
 	if f.next != 0 {
 		t.at(f.next).prev = f.prev

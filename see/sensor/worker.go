@@ -3,6 +3,7 @@
 package sensor
 
 import (
+	"math"
 	"strconv"
 	"sync/atomic"
 
@@ -28,6 +29,7 @@ type worker struct {
 	budget    stream.Budget
 	tcp       stream.Stats
 	idle      [lists]int64
+	expireAt  int64 // before that the heads of the lists do not expire
 	maxFlows  int
 	held      int64 // bytes that analyses keep between calls
 	maxHeld   int64
@@ -247,16 +249,27 @@ func clientByPort(src, dst uint16) bool {
 }
 
 // expire ends flows that were idle too long. It looks at the oldest of each
-// list only, so it costs nothing when nothing expires.
+// list only, and only when one of these is another one or can have become too
+// old, so that most packets touch no flow but their own.
 func (w *worker) expire() {
+	if !w.table.changed && w.now < w.expireAt {
+		return
+	}
+	w.table.changed = false
+	w.expireAt = math.MaxInt64
 	for l := range w.table.head {
-		for n := 0; n < 64; n++ { // the rest later: no packet waits long
+		for n := 0; ; n++ {
 			i := w.table.head[l]
 			if i == 0 {
 				break
 			}
 			f := w.table.at(i)
+			if n == 64 { // the rest later: no packet waits long
+				w.expireAt = w.now
+				break
+			}
 			if w.now-f.last <= w.idle[l] {
+				w.expireAt = min(w.expireAt, f.last+w.idle[l]+1)
 				break
 			}
 			why := analyze.Timeout

@@ -45,7 +45,14 @@ type Options struct {
 	MaxZstdWindow uint64
 	// NoResync makes the first damage the end of the stream.
 	NoResync bool
+	// View, when set, shows the bytes that the reader would give. An input
+	// that is not compressed is then looked at in place instead of being read.
+	View View
 }
+
+// View shows n bytes of an input from offset off on, fewer with an error (io.EOF
+// at the end). They are not written to, and are needed until the next call only.
+type View func(off int64, n int) ([]byte, error)
 
 func (o Options) withDefaults() Options {
 	if o.MaxFrame <= 0 {
@@ -92,6 +99,14 @@ func NewReader(r io.Reader, opts Options) (Source, error) {
 		}
 		return open(&limiter{r: z, in: in, ratio: opts.MaxDecompressRatio}, in, "zstd", opts)
 	}
+	if opts.View != nil {
+		in.n = 0
+		return openWindow(window{view: func(off int64, n int) ([]byte, error) {
+			b, err := opts.View(off, n)
+			in.n = max(in.n, off+int64(len(b)))
+			return b, err
+		}}, in, "", opts)
+	}
 	return open(raw, in, "", opts)
 }
 
@@ -103,7 +118,11 @@ func isZstd(magic uint32) bool {
 
 // open recognises what is inside the (decompressed) stream r.
 func open(r io.Reader, in *counter, packing string, opts Options) (Source, error) {
-	c := core{w: newWindow(r), in: in, opts: opts, packing: packing}
+	return openWindow(newWindow(r), in, packing, opts)
+}
+
+func openWindow(w window, in *counter, packing string, opts Options) (Source, error) {
+	c := core{w: w, in: in, opts: opts, packing: packing}
 	if !c.w.need(4) && c.w.have() == 0 {
 		if packing != "" && c.w.err != io.EOF {
 			return nil, unpackError(opts, packing, c.w.err)

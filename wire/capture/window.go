@@ -17,6 +17,7 @@ const (
 // bytes at once, and only when it is full of bytes that came.
 type window struct {
 	r          io.Reader
+	view       View // instead of r
 	buf        []byte
 	start, end int
 	base       int64 // input offset of buf[0]
@@ -49,6 +50,10 @@ func (w *window) need(n int) bool {
 }
 
 func (w *window) fill() {
+	if w.view != nil {
+		w.look()
+		return
+	}
 	if w.start > 0 {
 		copy(w.buf, w.buf[w.start:w.end])
 		w.base += int64(w.start)
@@ -71,6 +76,18 @@ func (w *window) fill() {
 		}
 	}
 	w.err = io.ErrNoProgress
+}
+
+// look moves the view so that it begins at start, and doubles it as fill does
+// the buffer.
+func (w *window) look() {
+	n := max(windowFirst, min(2*len(w.buf), windowUsual), 2*w.have())
+	off := w.offset()
+	b, err := w.view(off, n)
+	if err == nil && len(b) <= w.have() {
+		err = io.ErrNoProgress
+	}
+	w.buf, w.base, w.start, w.end, w.err = b, off, 0, len(b), err
 }
 
 func (w *window) grow() {

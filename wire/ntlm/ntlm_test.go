@@ -11,11 +11,8 @@ import (
 	"github.com/asepsis/asepsis/wire/octet"
 )
 
-// message builds a message with payload fields; parts are UTF-16 when wide.
-type builder struct {
-	b       []byte
-	payload int
-}
+// builder makes a message with payload fields.
+type builder struct{ b []byte }
 
 func utf16le(s string) string {
 	var sb strings.Builder

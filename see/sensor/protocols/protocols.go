@@ -11,6 +11,7 @@ import (
 	"github.com/asepsis/asepsis/see/sensor/analyze/clinical"
 	"github.com/asepsis/asepsis/see/sensor/analyze/imaging"
 	"github.com/asepsis/asepsis/see/sensor/analyze/lan"
+	"github.com/asepsis/asepsis/see/sensor/analyze/remote"
 	"github.com/asepsis/asepsis/see/sensor/analyze/web"
 )
 
@@ -21,6 +22,7 @@ func All() []analyze.Protocol {
 		clinical.Protocols(),
 		lan.Protocols(),
 		web.Protocols(slices.Concat(clinical.Interpreters(), lan.Interpreters())...),
+		remote.Protocols(),
 	)
 }
 

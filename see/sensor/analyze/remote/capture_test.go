@@ -128,21 +128,6 @@ func (s *seen) dump(t testing.TB) {
 	t.Log(s.apps())
 }
 
-// TestDump prints what is made of a capture: -run TestDump with ASEPSIS_DUMP=FILE.
-func TestDump(t *testing.T) {
-	file := os.Getenv("ASEPSIS_DUMP")
-	if file == "" {
-		t.Skip("ASEPSIS_DUMP names no capture")
-	}
-	for f := range strings.SplitSeq(file, ",") {
-		if !filepath.IsAbs(f) {
-			f = filepath.Join(recorded, f)
-		}
-		t.Log("== " + f)
-		watch(t, f).dump(t)
-	}
-}
-
 // conversations gives the payloads of each TCP connection and UDP flow of a
 // capture of a loopback interface, in the order in which they were sent.
 func conversations(t testing.TB, file string) (out [][]analyzetest.Segment) {

@@ -67,7 +67,6 @@ type ftpStream struct {
 	waiting   []ftpCommand
 	multi     int // code of a reply of several lines that goes on
 	first     ftp.Reply
-	os        string
 	anonymous bool
 	dataPort  uint16
 	secure    bool

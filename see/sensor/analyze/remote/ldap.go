@@ -55,6 +55,9 @@ func newLDAPState() ldapState {
 	return ldapState{waiting: map[int64]ldapRequest{}, shapes: map[string]bool{}, ops: map[uint32]uint64{}}
 }
 
+// Held implements analyze.Holder: requests that wait, at their greatest.
+func (s *ldapState) Held() int { return maxLDAPMessage * len(s.waiting) }
+
 // ldapStream reads LDAP over TCP.
 type ldapStream struct{ ldapState }
 
@@ -256,7 +259,7 @@ func (s *ldapState) answered(c *analyze.Conn, rq ldapRequest, m *ldap.Message) a
 	case ldap.SearchRequest:
 		kv.add("base", redactDN(c, q.DN))
 		kv.add("scope", ldap.ScopeName(q.Scope))
-		key := kv[len(kv)-1].Value
+		key := ldap.ScopeName(q.Scope)
 		for _, f := range q.Filter {
 			kv.add("filter_attribute", str(f.Attribute))
 			key += "?" + f.Attribute
@@ -268,13 +271,14 @@ func (s *ldapState) answered(c *analyze.Conn, rq ldapRequest, m *ldap.Message) a
 			kv.add("requested_attribute", str(a))
 			key += "!" + a
 		}
+		key = key[:min(len(key), 1024)]
 		if m.Code == 0 && (s.shapes[key] || len(s.shapes) >= maxLDAPShapes) {
 			s.skipped++
 			return v
 		}
 		s.shapes[key] = true
 		kv.add("entries", strconv.FormatUint(rq.entries, 10))
-		e.Message = "LDAP search returned " + strconv.FormatUint(rq.entries, 10) + " entries"
+		e.Message = "LDAP search returned " + entries(rq.entries)
 	case ldap.ExtendedRequest:
 		kv.add("oid", q.OID)
 		e.Message = "LDAP extended operation " + q.OID
@@ -350,8 +354,15 @@ func (s *ldapState) close(c *analyze.Conn) {
 	if name == "" {
 		name = "ldap"
 	}
-	c.Emit(&event.Event{Activity: session, Message: "LDAP connection: " + plural(total, "request") + ", " + strconv.FormatUint(s.entries, 10) + " entries",
+	c.Emit(&event.Event{Activity: session, Message: "LDAP connection: " + plural(total, "request") + ", " + entries(s.entries),
 		Detail: &event.Application{Name: name, Operation: "SESSION", Attributes: kv}})
+}
+
+func entries(n uint64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return strconv.FormatUint(n, 10) + " entries"
 }
 
 // cldapFlow reads LDAP over UDP.

@@ -4,6 +4,7 @@ package remote
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
@@ -102,7 +103,11 @@ func (s *mysqlStream) greet(c *analyze.Conn, dir analyze.Dir, g *mysql.Greeting)
 	if g.MariaDB {
 		product = "MariaDB "
 	}
-	c.Evidence(analyze.Server, device.AttrBanner, product+str(g.Version), "mysql.greeting.version", device.Claimed)
+	version := g.Version
+	if g.MariaDB { // the prefix is there for replicas of MySQL 5 that take 10 for 1
+		version = strings.TrimPrefix(version, "5.5.5-")
+	}
+	c.Evidence(analyze.Server, device.AttrBanner, product+str(version), "mysql.greeting.version", device.Claimed)
 	c.Evidence(analyze.Server, device.AttrOS, packager(g.Version), "mysql.greeting.version", device.Hint)
 }
 

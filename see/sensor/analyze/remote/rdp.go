@@ -81,7 +81,9 @@ func (s *rdpStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, 
 			}
 			d := &event.RDP{ClientName: core.Name, ClientBuild: strconv.Itoa(int(core.Build)), SelectedSecurity: "rdp"}
 			c.Evidence(analyze.Client, device.AttrHostname, hostName(core.Name), "rdp.client-core.name", device.Claimed)
-			if core.Build >= 2195 { // below are other clients than Microsoft's
+			switch core.Build {
+			case 419, 2600, 18363: // what rdesktop and FreeRDP say on any system
+			default:
 				c.Evidence(analyze.Client, device.AttrOS, "Windows (RDP client build "+d.ClientBuild+")", "rdp.client-core.build", device.Hint)
 			}
 			c.Emit(&event.Event{Activity: 3, Message: "RDP client " + str(core.Name) + " connects without TLS", Detail: d})

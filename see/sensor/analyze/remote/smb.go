@@ -121,6 +121,10 @@ type smbStream struct {
 	shares                                    names
 }
 
+// Held implements analyze.Holder: what waits for a response or is open, with a
+// path of the usual length each.
+func (s *smbStream) Held() int { return 256 * (len(s.requests) + len(s.trees) + len(s.files)) }
+
 // smbAuth is what is known of the authentication under way.
 type smbAuth struct {
 	mechanisms []string

@@ -60,7 +60,7 @@ func (s *telnetStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int6
 // Text implements telnet.Handler.
 func (s *telnetStream) Text(b []byte) {
 	if s.c.SideOf(s.now) == analyze.Client {
-		if s.password && bytes.IndexAny(b, "\r\n") >= 0 {
+		if s.password && bytes.ContainsAny(b, "\r\n") {
 			s.typed = true
 		}
 		return

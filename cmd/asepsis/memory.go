@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// Bounds of the garbage that may lie beside what is alive, in per cent of it,
+// and the memory that the heap is to stay within as long as possible. The latter is
+// no limit: what is alive is bounded by the configuration, and a collector that runs
+// without pause would help nobody.
+const (
+	leastGarbage = 100
+	mostGarbage  = 400
+	heapGoal     = 384 << 20
+)
+
+// tuneMemory lets a small heap have much garbage, which saves a third of the
+// time that collecting takes, and a large one as little as by default. GOGC, where it
+// is set, is obeyed instead.
+func tuneMemory() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	debug.SetGCPercent(mostGarbage)
+	afterCollection(&tuner{percent: mostGarbage, sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}})
+}
+
+type tuner struct {
+	percent int
+	sample  []metrics.Sample
+}
+
+// afterCollection has the percentage set anew after each collection, for which
+// the runtime has no call but to clean up after what nobody refers to.
+func afterCollection(t *tuner) {
+	runtime.AddCleanup(new([16]byte), func(t *tuner) {
+		metrics.Read(t.sample)
+		if p := garbage(t.sample[0].Value.Uint64()); p < t.percent*9/10 || p > t.percent*11/10 {
+			t.percent = p
+			debug.SetGCPercent(p)
+		}
+		afterCollection(t)
+	}, t)
+}
+
+// garbage is how much may lie beside live bytes.
+func garbage(live uint64) int {
+	if live == 0 {
+		return mostGarbage
+	}
+	return int(min(mostGarbage, max(leastGarbage, (heapGoal-int64(min(live, heapGoal)))*100/int64(live))))
+}
