@@ -44,9 +44,9 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	if errors.As(err, &above) {
 		return 1
 	}
-	fmt.Fprintf(errOut, "asepsis: %s\n", oneLine(err))
+	_, _ = fmt.Fprintf(errOut, "asepsis: %s\n", oneLine(err))
 	if h := hint(err); h != "" {
-		fmt.Fprintf(errOut, "hint: %s\n", h)
+		_, _ = fmt.Fprintf(errOut, "hint: %s\n", h)
 	}
 	return 2
 }

@@ -351,8 +351,8 @@ func (l *loader) addType(name string, t rawAttr) error {
 	if b := text(t["type"]); b != "" {
 		out.Base = b
 	}
-	json.Unmarshal(t["max_len"], &out.MaxLen)
-	json.Unmarshal(t["range"], &out.Range)
+	_ = json.Unmarshal(t["max_len"], &out.MaxLen) // what is not there stays zero
+	_ = json.Unmarshal(t["range"], &out.Range)
 	if re := text(t["regex"]); re != "" {
 		var err error
 		if out.Regex, err = regexp.Compile(re); err != nil {
@@ -403,7 +403,7 @@ func attribute(a rawAttr) *Attribute {
 		Caption: text(a["caption"]), Description: text(a["description"]), Type: text(a["type"]),
 		Requirement: text(a["requirement"]), Sibling: text(a["sibling"]), Profile: text(a["profile"]),
 	}
-	json.Unmarshal(a["is_array"], &out.IsArray)
+	_ = json.Unmarshal(a["is_array"], &out.IsArray)
 	json.Unmarshal(a["enum"], &out.Enum)
 	var dep struct{ Since string }
 	if json.Unmarshal(a["@deprecated"], &dep) == nil {

@@ -83,7 +83,7 @@ func Load[T any](path string, defaults T) (T, error) {
 		}
 		return defaults, Errors{{File: path, Message: "cannot be read: " + err.Error(), Hint: hintFor(err)}}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
 		return defaults, Errors{{File: path, Message: "cannot be read: " + err.Error(), Hint: hintFor(err)}}
@@ -194,7 +194,7 @@ func (d *decoder) validate(v reflect.Value, path string) {
 }
 
 func (d *decoder) invalid(path string, err error) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // each kind is taken apart here, wrapped ones below
 	case nil:
 	case *FieldError:
 		d.fail(join(path, e.Field), e.Hint, "%s", e.Message)

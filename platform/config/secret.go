@@ -90,7 +90,7 @@ func (f SecretFile) Read() ([]byte, error) {
 	if err != nil {
 		return nil, f.why(err)
 	}
-	defer h.Close()
+	defer func() { _ = h.Close() }()
 	s, err := h.Stat()
 	if err != nil {
 		return nil, f.why(err)

@@ -95,7 +95,8 @@ func decodeAs(events []*event.Event) (out []string) {
 		if !ok || e.Flow.Proto != 6 || seen[e.Flow.Dst.Port] || e.Flow.Dst.Port == 445 {
 			continue
 		}
-		if app, _, _ := strings.Cut(c.App, "+"); app == "dicom" || app == "hl7" || app == "tls" {
+		// Of protocols that one flow went through, the last: TLS behind STARTTLS.
+		if app := c.App[strings.LastIndexByte(c.App, '+')+1:]; app == "dicom" || app == "hl7" || app == "tls" {
 			seen[e.Flow.Dst.Port] = true
 			out = append(out, fmt.Sprintf("tcp.port==%d,%s", e.Flow.Dst.Port, app))
 		}

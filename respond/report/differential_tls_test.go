@@ -142,11 +142,11 @@ func (c *theirHandshake) certificate(cert, _ *node) {
 	for _, s := range subjects {
 		for _, rdn := range s.all("x509if.RelativeDistinguishedName_item_element") {
 			if rdn.get("x509if.oid") == "2.5.4.3" {
-				for _, v := range []string{"x509sat.uTF8String", "x509sat.PrintableString"} {
-					if t := rdn.get(v); t != "" {
-						name = t
+				rdn.walk(func(k *node) {
+					if strings.HasPrefix(k.name, "x509sat.") && len(k.kids) == 0 {
+						name = k.show
 					}
-				}
+				})
 			}
 		}
 		break

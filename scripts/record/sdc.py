@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """IEEE 11073 SDC peers: a service provider (device) and a service consumer, as far as a passive observer can tell.
 
-  sdc.py device ADDRESS PORT KIND [--tls CERT KEY CA] [--bye-after S]     KIND: ventilator, anaesthesia, monitor
+  sdc.py device ADDRESS PORT KIND [--tls CERT KEY CA] [--bye-after S]     KIND: ventilator, anaesthesia, monitor; Bye after S idle seconds
   sdc.py consumer ADDRESS [--sink PORT] [--reports N] [--tls CERT KEY CA]
 
 WS-Discovery 1.1 over 239.255.255.250:3702 (Hello, Probe, ProbeMatches, Resolve, ResolveMatches, Bye), DPWS 1.1 over HTTP (Get,
@@ -18,6 +18,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 import urllib.parse
 import uuid
 
@@ -247,9 +248,10 @@ def serve(address, port, tls, answer, banner):
 def device(o):
     d = Device(o)
     done = threading.Event()
-    reports = [0]
+    reports, last = [0], [time.monotonic()]
 
     def answer(data):
+        last[0] = time.monotonic()
         got = d.answer(data)
         if b"/Subscribe<" in data:
             def run():
@@ -265,7 +267,8 @@ def device(o):
     threading.Thread(target=d.listen, daemon=True).start()
     serve(o.address, o.port, o.tls, answer, "SDC-Provider/1.0")
     d.announce("Hello")
-    done.wait(o.bye_after)
+    while time.monotonic() - last[0] < o.bye_after:
+        time.sleep(0.1)
     done.set()
     d.announce("Bye")
 

@@ -60,7 +60,8 @@ func (i *Inventory) elements(v *view, addrs []*address, infos map[device.MAC]*ma
 	for _, a := range addrs {
 		for _, s := range [][]*node{a.old, a.nodes} {
 			for _, n := range s {
-				e, foreign := -1, false
+				var e int
+				foreign := false
 				latest, mine := a.claimed(n.seq, n.mac)
 				x := infos[n.mac]
 				switch {

@@ -48,7 +48,7 @@ func (f *File) Close() error {
 // OpenFile opens a capture file, or standard input for "-". Errors are
 // *InputError or *capture.FormatError.
 func OpenFile(name string) (*File, error) {
-	in := io.ReadCloser(io.NopCloser(os.Stdin))
+	in := io.NopCloser(os.Stdin)
 	opts := capture.Options{Name: name}
 	var closers []io.Closer
 	var size int64

@@ -154,7 +154,7 @@ func (s *ngSource) pass(total uint32) error {
 	}
 	if back := s.u32(s.w.at(0, 4)); back != total {
 		err := s.corrupt("block of type 0x%x: length %d at the front, %d at the end", kind, total, back)
-		err.(*CorruptError).Offset = off
+		err.(*CorruptError).Offset = off //nolint:errorlint // just made, not wrapped
 		return err
 	}
 	s.w.start += 4

@@ -147,7 +147,7 @@ func openWindow(w window, in *counter, packing string, opts Options) (Source, er
 		}
 	}
 	c.w.need(sniffLen)
-	if c.w.err != nil && c.w.err != io.EOF && c.w.have() < sniffLen {
+	if c.w.err != nil && !errors.Is(c.w.err, io.EOF) && c.w.have() < sniffLen {
 		return nil, openError(opts, c.w.err)
 	}
 	return nil, unknownFormat(opts, c.w.at(0, min(c.w.have(), sniffLen)), packing)
@@ -155,7 +155,7 @@ func openWindow(w window, in *counter, packing string, opts Options) (Source, er
 
 func openError(opts Options, err error) error {
 	switch {
-	case err == nil || err == io.EOF:
+	case err == nil || errors.Is(err, io.EOF):
 		return &FormatError{Name: opts.Name, Err: ErrEmpty,
 			hint: "the capture wrote nothing: check that it ran on the right interface and was ended with its own stop command, not killed"}
 	case errors.Is(err, syscall.EISDIR):
@@ -169,7 +169,7 @@ func openError(opts Options, err error) error {
 }
 
 func unpackError(opts Options, packing string, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		err = ErrTruncated
 	}
 	return &CorruptError{Name: opts.Name, Reason: packing + " data", Err: err}

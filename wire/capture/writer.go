@@ -37,7 +37,7 @@ func NewWriter(w io.Writer, link LinkType) *Writer {
 	le.PutUint16(h[6:], 4)
 	le.PutUint32(h[16:], DefaultMaxFrame)
 	le.PutUint32(h[20:], uint32(link))
-	wr.w.Write(h[:])
+	_, _ = wr.w.Write(h[:]) // bufio keeps the first error for Flush
 	return wr
 }
 
@@ -64,10 +64,10 @@ func (wr *Writer) writeBlock(kind uint32, body []byte) {
 	total := uint32(blockFrame + len(body))
 	le.PutUint32(wr.scratch[0:], kind)
 	le.PutUint32(wr.scratch[4:], total)
-	wr.w.Write(wr.scratch[:8])
-	wr.w.Write(body)
+	_, _ = wr.w.Write(wr.scratch[:8])
+	_, _ = wr.w.Write(body)
 	le.PutUint32(wr.scratch[0:], total)
-	wr.w.Write(wr.scratch[:4])
+	_, _ = wr.w.Write(wr.scratch[:4])
 }
 
 func (wr *Writer) describe(key ngKey, info InterfaceInfo) uint32 {

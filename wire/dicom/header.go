@@ -73,7 +73,7 @@ func (t *Tokenizer) fill(data []byte, n uint8) int {
 }
 
 func (t *Tokenizer) enter(tag Tag, vr VR, length uint32, size uint64, where frameKind, explicit, big bool) (Token, error) {
-	limit := uint64(noEnd)
+	limit := noEnd
 	if t.depth > 0 {
 		limit = t.frames[t.depth-1].limit
 	}

@@ -134,8 +134,8 @@ func Parse(b []byte) (*Message, error) {
 	}
 	for seq.Len() > 0 {
 		f, err := seq.Next()
-		if err != nil {
-			break
+		if err != nil { // what could be read is of use: the rest was cut
+			return m, nil //nolint:nilerr // see above
 		}
 		if f.Class == ber.Context {
 			field(f)

@@ -331,13 +331,12 @@ func StripVendor(text string) string {
 		return text
 	}
 	// Skip as many words as the name has, in the text as it stands.
-	rest, n, in := text, 0, false
+	n, in := 0, false
 	for i, r := range text {
 		word := r >= 0x80 || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if word && !in {
 			if n == v.words {
-				rest = text[i:]
-				return strings.TrimSpace(rest)
+				return strings.TrimSpace(text[i:])
 			}
 			n++
 		}

@@ -40,7 +40,7 @@ func Open(ctx context.Context, cfg Config) (*Handle, error) {
 	}
 	h := &Handle{wake: wake, droppedBy: make([]uint64, cfg.Workers)}
 	if err := h.open(cfg); err != nil {
-		h.Close()
+		_ = h.Close()
 		return nil, err
 	}
 	h.stop = context.AfterFunc(ctx, h.end)

@@ -38,7 +38,7 @@ func findInterface(name string) (iface, error) {
 	if err != nil {
 		return iface{}, openError(name, "open a socket", err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if err := unix.IoctlIfreq(fd, unix.SIOCGIFHWADDR, req); err != nil {
 		return iface{}, &Error{Interface: name, Err: fmt.Errorf("read the hardware type: %w", err), hint: "check that the interface still exists: ip -br link"}
 	}

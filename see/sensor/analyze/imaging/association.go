@@ -3,6 +3,7 @@
 package imaging
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/asepsis/asepsis/core/event"
@@ -74,7 +75,7 @@ func (a *association) malformed(what string) {
 
 func (a *association) parsed(p *ul.Associate, err error) {
 	if err != nil {
-		if e, ok := err.(*ul.Error); ok {
+		if e := (*ul.Error)(nil); errors.As(err, &e) {
 			a.malformed(e.What + " (" + e.Section + ")")
 		}
 	} else if len(p.Violations) > 0 {
