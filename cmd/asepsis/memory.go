@@ -9,6 +9,9 @@ import (
 	"runtime/metrics"
 )
 
+// smallest is the live heap that the runtime reckons with at least.
+const smallest = 4 << 20
+
 // Bounds of the garbage that may lie beside what is alive, in per cent of it,
 // and the memory that the heap is to stay within as long as possible. The latter is
 // no limit: what is alive is bounded by the configuration, and a collector that runs
@@ -17,6 +20,7 @@ const (
 	leastGarbage = 100
 	mostGarbage  = 400
 	heapGoal     = 384 << 20
+	smallHeap    = 80 << 20 // always granted
 )
 
 // tuneMemory lets a small heap have much garbage, which saves a third of the
@@ -26,8 +30,8 @@ func tuneMemory() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	debug.SetGCPercent(mostGarbage)
-	afterCollection(&tuner{percent: mostGarbage, sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}})
+	debug.SetGCPercent(garbage(smallest))
+	afterCollection(&tuner{percent: garbage(smallest), sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}})
 }
 
 type tuner struct {
@@ -50,8 +54,7 @@ func afterCollection(t *tuner) {
 
 // garbage is how much may lie beside live bytes.
 func garbage(live uint64) int {
-	if live == 0 {
-		return mostGarbage
-	}
-	return int(min(mostGarbage, max(leastGarbage, (heapGoal-int64(min(live, heapGoal)))*100/int64(live))))
+	live = max(smallest, min(live, heapGoal))
+	beside := func(goal int64) int64 { return (goal - int64(live)) * 100 / int64(live) }
+	return int(max(beside(smallHeap), min(mostGarbage, max(leastGarbage, beside(heapGoal)))))
 }

@@ -9,8 +9,10 @@ func TestTheMoreIsAliveTheLessGarbageMayLieBesideIt(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, mostGarbage},
-		{1 << 20, mostGarbage},
+		{0, 1900},
+		{1 << 20, 1900},
+		{8 << 20, 900},
+		{smallHeap / 5, mostGarbage},
 		{64 << 20, mostGarbage},
 		{heapGoal / 5, mostGarbage},
 		{128 << 20, 200},

@@ -63,7 +63,7 @@ func TestDevicesOfRealCaptures(t *testing.T) {
 		{own + "hl7-oru-udi.pcap", "10.20.3.41", device.ClassInfusionPump, 90, "ICU Medical", "Plum 360 (fictional)"},
 		{own + "hl7-oru-udi.pcap", "10.20.3.43", device.ClassVentilator, 85, "Dräger", "Evita (fictional)"},
 		{own + "sdc.pcap", "10.20.3.44", device.ClassAnaesthesia, 75, "Dräger", "Perseus (fictional)"},
-		{own + "dicom-orthanc-store.pcap", "10.20.3.12", device.ClassUltrasound, 90, "Philips", "EPIQ (fictional)"},
+		{own + "dicom-orthanc-store.pcap", "10.20.3.12", device.ClassUltrasound, 90, "Fujifilm", "X-Porte (fictional)"},
 		{own + "dicom-one-sided.pcap", "10.20.3.11", device.ClassCT, 90, "Siemens Healthineers", "SOMATOM (fictional)"},
 		{own + "dicom-find.pcap", "10.20.3.101", device.ClassPACS, 60, "Dell", ""},
 		{own + "dicom-nmap-brute.pcap", "10.20.3.222", device.ClassScanner, 50, "Raspberry Pi", ""},

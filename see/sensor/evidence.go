@@ -4,13 +4,19 @@ package sensor
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"github.com/asepsis/asepsis/core/device"
 )
 
-// maxEvidence bounds each of the two generations that a cache keeps.
-const maxEvidence = 1 << 15
+const (
+	// maxEvidence bounds each of the two generations that a cache keeps.
+	maxEvidence = 1 << 15
+	// memoSize is how many pieces of evidence are found without the map: a
+	// network says the same few things about the same few devices all day.
+	memoSize = 1 << 12
+)
 
 // evidenceCache folds equal evidence: the first goes out at once, repetitions
 // are counted and go out together once per interval. It keeps two generations;
@@ -21,6 +27,40 @@ type evidenceCache struct {
 	emit     func(e device.Evidence, renewed bool)
 	cur, old map[evidenceKey]*repeated
 	began    int64
+	memo     []memoised
+	turn     uint64 // rises with each rotation, after which cur is another map
+}
+
+// memoised is an entry of cur during one turn.
+type memoised struct {
+	key  evidenceKey
+	r    *repeated
+	turn uint64
+}
+
+// slot chooses a key's place in the memo. It need not be good, since it only
+// decides how often the map is asked.
+func (k *evidenceKey) slot() uint64 {
+	m := k.subject.MAC
+	h := uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
+	if k.subject.IP.IsValid() {
+		a := k.subject.IP.As16()
+		h ^= binary.LittleEndian.Uint64(a[8:])
+	}
+	h = h*0x9e3779b97f4a7c15 ^ uint64(len(k.value))<<8 ^ uint64(len(k.source))
+	v := k.value
+	for len(v) >= 8 {
+		h = (h ^ (uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 | uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56)) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+		v = v[8:]
+	}
+	for i := range len(v) {
+		h = h*31 + uint64(v[i])
+	}
+	if n := len(k.source); n > 0 {
+		h = h*31 + uint64(k.source[n-1])
+	}
+	return h * 0x9e3779b97f4a7c15 >> 52
 }
 
 type evidenceKey struct {
@@ -37,7 +77,7 @@ type repeated struct {
 }
 
 func newEvidenceCache(interval int64, emit func(device.Evidence, bool)) *evidenceCache {
-	return &evidenceCache{interval: interval, emit: emit, cur: map[evidenceKey]*repeated{}, old: map[evidenceKey]*repeated{}}
+	return &evidenceCache{interval: interval, emit: emit, cur: map[evidenceKey]*repeated{}, old: map[evidenceKey]*repeated{}, memo: make([]memoised, memoSize), turn: 1}
 }
 
 func (c *evidenceCache) observe(e device.Evidence) {
@@ -45,12 +85,16 @@ func (c *evidenceCache) observe(e device.Evidence) {
 		c.began = e.Last
 	}
 	k := evidenceKey{e.Subject, e.Attribute, e.Value, e.Source}
-	r := c.cur[k]
-	if r == nil {
-		if r = c.old[k]; r != nil {
-			delete(c.old, k)
-			c.cur[k] = r
+	m := &c.memo[k.slot()%memoSize]
+	r := m.r
+	if m.turn != c.turn || m.key != k {
+		if r = c.cur[k]; r == nil {
+			if r = c.old[k]; r != nil {
+				delete(c.old, k)
+				c.cur[k] = r
+			}
 		}
+		*m = memoised{k, r, c.turn}
 	}
 	if r != nil && r.confidence >= e.Confidence {
 		if r.count == 0 {
@@ -59,7 +103,8 @@ func (c *evidenceCache) observe(e device.Evidence) {
 		r.count += e.Count
 		r.last = max(r.last, e.Last)
 	} else {
-		c.cur[k] = &repeated{first: e.First, last: e.Last, confidence: e.Confidence}
+		m.r = &repeated{first: e.First, last: e.Last, confidence: e.Confidence}
+		c.cur[k] = m.r
 		c.emit(e, false)
 	}
 	if len(c.cur) >= maxEvidence || e.Last-c.began > c.interval {
@@ -74,6 +119,7 @@ func (c *evidenceCache) rotate() {
 	c.emitRepeated(c.old)
 	c.emitRepeated(c.cur)
 	c.old, c.cur = c.cur, make(map[evidenceKey]*repeated, len(c.cur))
+	c.turn++
 }
 
 // emitRepeated emits in the order of time, so that equal input gives equal output.

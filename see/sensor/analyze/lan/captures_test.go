@@ -177,7 +177,7 @@ func TestNetBIOSNames(t *testing.T) {
 func TestUPnP(t *testing.T) {
 	h := replay(t, captures+"ssdp/ssdp.pcap")
 	want(t, h, srv, "service=upnp/tcp:8200", "device_id=uuid:4d696e69-444c-164e-9d41-0cc47a0a2020", "os=Debian")
-	want(t, h, ws, "uses=ssdp", "os=Linux 6.18.44-fc-v669")
+	want(t, h, ws, "uses=ssdp", "os=Windows 10.0")
 }
 
 func TestTime(t *testing.T) {
