@@ -21,8 +21,6 @@ import (
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor"
-	"github.com/asepsis/asepsis/see/sensor/analyze"
-	"github.com/asepsis/asepsis/see/sensor/analyze/remote"
 	"github.com/asepsis/asepsis/see/sensor/protocols"
 )
 
@@ -276,15 +274,6 @@ type compared struct {
 	err   error
 }
 
-// everyProtocol lists all analysers, each once.
-func everyProtocol() []analyze.Protocol {
-	all := protocols.All()
-	if !slices.ContainsFunc(all, func(p analyze.Protocol) bool { return p.Name == "smb" }) {
-		all = append(all, remote.Protocols()...)
-	}
-	return all
-}
-
 func compareCapture(t *testing.T, name string) compared {
 	c := compared{name: filepath.Base(name), equal: map[string]int{}, diff: map[string][]string{}}
 	f, err := sensor.OpenFile(name)
@@ -294,7 +283,7 @@ func compareCapture(t *testing.T, name string) compared {
 	}
 	defer func() { _ = f.Close() }()
 	sink := &collector{}
-	s, err := sensor.New(sensor.Default(), sensor.Deps{Protocols: everyProtocol(), Sink: sink, Key: testKey(t), Seed: 7})
+	s, err := sensor.New(sensor.Default(), sensor.Deps{Protocols: protocols.All(), Sink: sink, Key: testKey(t), Seed: 7})
 	if err == nil {
 		err = s.Run(context.Background(), f)
 	}

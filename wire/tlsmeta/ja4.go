@@ -116,11 +116,16 @@ func alnum(b byte) bool {
 
 // hex4 writes numbers as four lower-case hexadecimal digits, GREASE left out.
 func hex4(list []uint16) []string {
+	const digits = "0123456789abcdef"
 	out := make([]string, 0, len(list))
+	all := make([]byte, 0, 4*len(list))
 	for _, v := range list {
 		if !IsGREASE(v) {
-			out = append(out, fmt.Sprintf("%04x", v))
+			all = append(all, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15])
 		}
+	}
+	for s := string(all); len(s) >= 4; s = s[4:] {
+		out = append(out, s[:4])
 	}
 	return out
 }
