@@ -44,7 +44,7 @@ func (i *Inventory) judgeClass(d *dossier, c *component, j *judgement) {
 	for k := range d.clues[device.AttrClass] {
 		x := &d.clues[device.AttrClass][k]
 		if cl := device.Class(x.value); cl.Valid() && cl != device.ClassUnknown {
-			votes = append(votes, vote{class: cl, weight: int(min(x.conf, 90)), group: "stated." + family(x.source), why: fmt.Sprintf("says so in its own messages (%s)", x.source), source: x.source})
+			votes = append(votes, vote{class: cl, weight: int(min(x.conf, 90)), group: "stated." + family(x.source), why: saysSo + " (" + x.source + ")", source: x.source})
 		}
 	}
 	if len(votes) == 0 {
@@ -110,14 +110,37 @@ func (i *Inventory) judgeClass(d *dossier, c *component, j *judgement) {
 			because = append(because, v.why)
 		}
 	}
-	j.why = sentence(because)
-	if rival.s >= 0.5 && rival.s >= top.s-0.15 {
+	j.why = sentence(foldStatements(because))
+	// Whether a computer is a workstation or a server matters to nobody's care.
+	if rival.s >= 0.5 && rival.s >= top.s-0.15 && (top.class.Medical() || rival.class.Medical()) {
 		j.conflicts = append(j.conflicts, device.Conflict{Attribute: device.AttrClass, Values: []string{string(top.class), string(rival.class)}, Why: "the evidence speaks for both"})
 	}
 	if j.conf < i.cfg.UnknownBelow {
 		j.why = fmt.Sprintf("Too weak to say: at best %s (%d %%), because it %s", j.class, j.conf, lowerFirst(j.why))
 		j.class = device.ClassUnknown
 	}
+}
+
+// saysSo begins the reason of a class that a device states itself.
+const saysSo = "says so in its own messages"
+
+// foldStatements makes one clause of what a device states in several protocols.
+func foldStatements(clauses []string) []string {
+	var out []string
+	at := -1
+	for _, c := range clauses {
+		source, ok := strings.CutPrefix(c, saysSo+" (")
+		switch {
+		case !ok:
+			out = append(out, c)
+		case at < 0:
+			at = len(out)
+			out = append(out, c)
+		default:
+			out[at] = strings.TrimSuffix(out[at], ")") + ", " + source
+		}
+	}
+	return out
 }
 
 // sentence joins clauses into one.
