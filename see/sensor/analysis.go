@@ -76,7 +76,7 @@ func (w *worker) arm(f *flow, a *active, candidates int) {
 // refresh updates what may have been learned since the last call.
 func (w *worker) refresh(f *flow, a *active) {
 	c := &a.conn
-	c.Now = w.now
+	c.Now = f.last // of the packet being presented; at the end of a flow, of its last
 	for d := range c.Ends {
 		if c.Ends[d].MAC.IsZero() {
 			c.Ends[d].MAC = f.mac[d]
