@@ -9,6 +9,7 @@ import (
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/wire/printable"
 	"github.com/asepsis/asepsis/wire/telnet"
 )
 
@@ -149,7 +150,7 @@ func (s *telnetStream) finish(c *analyze.Conn) {
 
 // telnetBanner is what a server says before it asks for a name, in one line.
 func telnetBanner(b []byte) string {
-	low := bytes.ToLower(b)
+	low := printable.LowerASCII(b)
 	for _, p := range []string{"login:", "username:", "user name:", "user:", "password:"} {
 		if i := bytes.Index(low, []byte(p)); i >= 0 {
 			b = b[:i]

@@ -12,6 +12,7 @@ import (
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/http1"
+	"github.com/asepsis/asepsis/wire/printable"
 )
 
 // reporter turns exchanges into events and evidence.
@@ -173,7 +174,7 @@ func challenge(v string) string {
 	if s == "" || s == "other" {
 		return ""
 	}
-	low := strings.ToLower(v)
+	low := printable.LowerASCII(v)
 	i := strings.Index(low, "realm=")
 	if i < 0 {
 		return s
