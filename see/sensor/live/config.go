@@ -22,6 +22,9 @@ const (
 	minRing    = 2 * blockBytes
 )
 
+// DefaultUser is the account that DropPrivileges takes when none is named.
+const DefaultUser = "nobody"
+
 // Config says what to capture and with how much memory. [Default] documents the
 // defaults.
 type Config struct {

@@ -17,9 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultUser is the account that DropPrivileges takes when none is named.
-const DefaultUser = "nobody"
-
 // DropPrivileges gives up, in all threads of the process and for good, what a
 // sensor no longer needs once its captures are open.
 //

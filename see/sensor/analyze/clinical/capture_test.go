@@ -192,16 +192,3 @@ func clinicalCaptures(t testing.TB) []string {
 	}
 	return files
 }
-
-// TestDump prints what the analysers make of the captures; ASEPSIS_DUMP names one.
-func TestDump(t *testing.T) {
-	want := os.Getenv("ASEPSIS_DUMP")
-	if want == "" {
-		t.Skip("ASEPSIS_DUMP is not set")
-	}
-	for _, f := range clinicalCaptures(t) {
-		if strings.Contains(f, want) {
-			t.Logf("%s\n%s", f, lines(analyse(t, f, false)))
-		}
-	}
-}
