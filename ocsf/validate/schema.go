@@ -404,7 +404,7 @@ func attribute(a rawAttr) *Attribute {
 		Requirement: text(a["requirement"]), Sibling: text(a["sibling"]), Profile: text(a["profile"]),
 	}
 	_ = json.Unmarshal(a["is_array"], &out.IsArray)
-	json.Unmarshal(a["enum"], &out.Enum)
+	_ = json.Unmarshal(a["enum"], &out.Enum)
 	var dep struct{ Since string }
 	if json.Unmarshal(a["@deprecated"], &dep) == nil {
 		out.Deprecated = dep.Since
@@ -414,6 +414,6 @@ func attribute(a rawAttr) *Attribute {
 
 func text(b json.RawMessage) string {
 	var s string
-	json.Unmarshal(b, &s)
+	_ = json.Unmarshal(b, &s) // what is no text is empty
 	return s
 }

@@ -75,7 +75,7 @@ type dimseOperation struct {
 	event, action              uint16
 	results                    int
 	completed, failed, warning string
-	answered, open             bool
+	answered                   bool
 	status                     uint16
 }
 

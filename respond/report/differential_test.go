@@ -57,7 +57,6 @@ type node struct {
 
 // dissected is one packet of it: the protocols that were asked for.
 type dissected struct {
-	number string
 	protos []*node
 }
 

@@ -138,9 +138,8 @@ func (c *theirHandshake) certificate(cert, _ *node) {
 		break
 	}
 	name := ""
-	subjects := cert.all("x509af.subject")
-	for _, s := range subjects {
-		for _, rdn := range s.all("x509if.RelativeDistinguishedName_item_element") {
+	if subjects := cert.all("x509af.subject"); len(subjects) > 0 {
+		for _, rdn := range subjects[0].all("x509if.RelativeDistinguishedName_item_element") {
 			if rdn.get("x509if.oid") == "2.5.4.3" {
 				rdn.walk(func(k *node) {
 					if strings.HasPrefix(k.name, "x509sat.") && len(k.kids) == 0 {
@@ -149,7 +148,6 @@ func (c *theirHandshake) certificate(cert, _ *node) {
 				})
 			}
 		}
-		break
 	}
 	c.names = append(c.names, name)
 }

@@ -89,7 +89,7 @@ func (m *merged) advance(i int) bool {
 	if err == nil {
 		return true
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		m.errs = append(m.errs, err)
 	}
 	return false

@@ -2,7 +2,10 @@
 
 package capture
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 const (
 	// resyncSpan is how far a resync looks for the next record.
@@ -26,7 +29,7 @@ func (s *pcapSource) resync() bool {
 		}
 		next := d + s.hlen + int(r.cap)
 		if !s.w.need(next + s.hlen) {
-			if s.w.err != io.EOF || s.w.have() != next {
+			if !errors.Is(s.w.err, io.EOF) || s.w.have() != next {
 				continue
 			}
 		} else if !s.plausible(s.record(next), r.sec) {

@@ -124,7 +124,7 @@ func open(r io.Reader, in *counter, packing string, opts Options) (Source, error
 func openWindow(w window, in *counter, packing string, opts Options) (Source, error) {
 	c := core{w: w, in: in, opts: opts, packing: packing}
 	if !c.w.need(4) && c.w.have() == 0 {
-		if packing != "" && c.w.err != io.EOF {
+		if packing != "" && !errors.Is(c.w.err, io.EOF) {
 			return nil, unpackError(opts, packing, c.w.err)
 		}
 		return nil, openError(opts, c.w.err)
@@ -228,9 +228,9 @@ func (c *core) corrupt(format string, args ...any) error {
 func (c *core) short(off int64, what string) error {
 	err := c.w.err
 	switch {
-	case err == io.EOF && c.w.have() == 0 && c.w.offset() == off:
+	case errors.Is(err, io.EOF) && c.w.have() == 0 && c.w.offset() == off:
 		return c.end(io.EOF)
-	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		err = ErrTruncated
 	}
 	return c.end(&CorruptError{Name: c.opts.Name, Offset: off, Reason: what, Err: err})

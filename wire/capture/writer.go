@@ -122,7 +122,7 @@ func (wr *Writer) WriteFrame(f Frame) error {
 	le.PutUint32(wr.scratch[4:], uint32(nsec))
 	le.PutUint32(wr.scratch[8:], uint32(len(f.Data)))
 	le.PutUint32(wr.scratch[12:], origLen(f))
-	wr.w.Write(wr.scratch[:recordLen])
+	_, _ = wr.w.Write(wr.scratch[:recordLen])
 	_, err := wr.w.Write(f.Data)
 	return err
 }
@@ -149,8 +149,8 @@ func (wr *Writer) writeNG(f Frame) error {
 	le.PutUint32(h[16:], uint32(t))
 	le.PutUint32(h[20:], uint32(len(f.Data)))
 	le.PutUint32(h[24:], origLen(f))
-	wr.w.Write(h)
-	wr.w.Write(f.Data)
+	_, _ = wr.w.Write(h)
+	_, _ = wr.w.Write(f.Data)
 	tail := wr.scratch[28:36]
 	clear(tail)
 	le.PutUint32(tail[pad:], total)

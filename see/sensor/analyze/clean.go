@@ -53,3 +53,23 @@ func CleanN(b []byte, limit int) string {
 	}
 	return strings.TrimSpace(sb.String())
 }
+
+// IsHostName reports whether s can be a host's name, and not an address or a
+// placeholder.
+func IsHostName(s string) bool {
+	if s == "" || len(s) > 253 || strings.EqualFold(s, "localhost") || strings.EqualFold(s, "localhost.localdomain") {
+		return false
+	}
+	letters := false
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			letters = true
+		case c >= '0' && c <= '9', c == '-', c == '.', c == '_':
+		default:
+			return false
+		}
+	}
+	return letters && s[0] != '.' && s[0] != '-'
+}

@@ -74,29 +74,9 @@ const (
 	announcement = 5
 )
 
-// isName reports whether s can be a host's name, and not an address or a
-// placeholder.
-func isName(s string) bool {
-	if s == "" || len(s) > 253 || strings.EqualFold(s, "localhost") || strings.EqualFold(s, "localhost.localdomain") {
-		return false
-	}
-	letters := false
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
-			letters = true
-		case c >= '0' && c <= '9', c == '-', c == '.', c == '_':
-		default:
-			return false
-		}
-	}
-	return letters && s[0] != '.' && s[0] != '-'
-}
-
 // hostName returns s when it can be a host's name.
 func hostName(s string) string {
-	if isName(s) {
+	if analyze.IsHostName(s) {
 		return s
 	}
 	return ""
@@ -104,7 +84,7 @@ func hostName(s string) string {
 
 // fqdn returns s when it is a host's name with a domain.
 func fqdn(s string) string {
-	if isName(s) && strings.Contains(strings.Trim(s, "."), ".") {
+	if analyze.IsHostName(s) && strings.Contains(strings.Trim(s, "."), ".") {
 		return s
 	}
 	return ""

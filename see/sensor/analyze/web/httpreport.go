@@ -128,7 +128,7 @@ func (r *reporter) evidence(c *analyze.Conn, x *exchange, d *event.HTTP) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	if host = strings.ToLower(strings.TrimSuffix(host, ".")); x.responseSeen && isName(host) && fresh(&r.hosts, host) {
+	if host = strings.ToLower(strings.TrimSuffix(host, ".")); x.responseSeen && analyze.IsHostName(host) && fresh(&r.hosts, host) {
 		// The client's name for the server.
 		attr := device.AttrHostname
 		if strings.Contains(host, ".") {

@@ -105,7 +105,7 @@ func emitTLS(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source
 		d.SNI = str(h.SNI)
 		d.JA4 = h.JA4(over)
 		c.Evidence(analyze.Client, device.AttrJA4, d.JA4, source+".client-hello", device.Claimed)
-		if isName(d.SNI) {
+		if analyze.IsHostName(d.SNI) {
 			// What the client calls the server: not the server's own word.
 			c.Evidence(analyze.Server, device.AttrFQDN, strings.ToLower(d.SNI), source+".sni", device.Hint)
 		}
@@ -239,9 +239,9 @@ func certificateEvidence(c *analyze.Conn, x *tlsmeta.Certificate, side analyze.S
 	}
 	c.Evidence(side, device.AttrTLSSubject, str(x.Subject), source, conf)
 	for i, n := range x.DNSNames {
-		if i < 8 && isName(n) && strings.Contains(n, ".") {
+		if i < 8 && analyze.IsHostName(n) && strings.Contains(n, ".") {
 			c.Evidence(side, device.AttrFQDN, strings.ToLower(n), source+".san", conf)
-		} else if i < 8 && isName(n) {
+		} else if i < 8 && analyze.IsHostName(n) {
 			c.Evidence(side, device.AttrHostname, n, source+".san", conf)
 		}
 	}
@@ -251,7 +251,7 @@ func certificateEvidence(c *analyze.Conn, x *tlsmeta.Certificate, side analyze.S
 		}
 	}
 	switch cn := str(x.CommonName); {
-	case len(x.DNSNames) > 0 || !isName(cn):
+	case len(x.DNSNames) > 0 || !analyze.IsHostName(cn):
 	case strings.Contains(cn, "."):
 		c.Evidence(side, device.AttrFQDN, strings.ToLower(cn), source+".cn", device.Claimed)
 	default:

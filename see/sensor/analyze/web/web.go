@@ -31,8 +31,6 @@
 package web
 
 import (
-	"strings"
-
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 )
@@ -69,26 +67,6 @@ func (a *attrs) add(name, value string) {
 	if value != "" {
 		*a = append(*a, event.KV{Name: name, Value: value})
 	}
-}
-
-// isName reports whether s can be a host's name, and not an address or a
-// placeholder.
-func isName(s string) bool {
-	if s == "" || len(s) > 253 || strings.EqualFold(s, "localhost") || strings.EqualFold(s, "localhost.localdomain") {
-		return false
-	}
-	letters := false
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
-			letters = true
-		case c >= '0' && c <= '9', c == '-', c == '.', c == '_':
-		default:
-			return false
-		}
-	}
-	return letters && s[0] != '.' && s[0] != '-'
 }
 
 // setClient makes the side that sends in direction d the client.
