@@ -75,7 +75,7 @@ func configCommand() *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use:   "check FILE",
 		Short: "Say whether a configuration file is right, or what is wrong and where",
-		Args:  cobra.ExactArgs(1),
+		Args:  wants(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := loadSettings(args[0])
 			if err != nil {

@@ -99,7 +99,7 @@ func (f *inventoryFlags) change(do func(*inventory.Inventory) error) error {
 
 func (f *inventoryFlags) set(verb, what, short string, do func(*inventory.Inventory, string, string, inventory.By) error) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " DEVICE " + what, Short: short, Args: cobra.ExactArgs(2),
+		Use: verb + " DEVICE " + what, Short: short, Args: wants(2, 2),
 		Long: short + ". An empty value gives the attribute back to observation.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return f.change(func(inv *inventory.Inventory) error {
@@ -115,7 +115,7 @@ func (f *inventoryFlags) set(verb, what, short string, do func(*inventory.Invent
 
 func (f *inventoryFlags) merge() *cobra.Command {
 	return &cobra.Command{
-		Use: "merge DEVICE DEVICE", Short: "Say that two records are one device", Args: cobra.ExactArgs(2),
+		Use: "merge DEVICE DEVICE", Short: "Say that two records are one device", Args: wants(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return f.change(func(inv *inventory.Inventory) error {
 				a, err := find(inv, args[0])
@@ -134,7 +134,7 @@ func (f *inventoryFlags) merge() *cobra.Command {
 
 func (f *inventoryFlags) split() *cobra.Command {
 	return &cobra.Command{
-		Use: "split DEVICE ADDRESS...", Short: "Set MACs or IP addresses of a device apart as another device", Args: cobra.MinimumNArgs(2),
+		Use: "split DEVICE ADDRESS...", Short: "Set MACs or IP addresses of a device apart as another device", Args: wants(2, 1<<16),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return f.change(func(inv *inventory.Inventory) error {
 				d, err := find(inv, args[0])
@@ -149,7 +149,7 @@ func (f *inventoryFlags) split() *cobra.Command {
 
 func (f *inventoryFlags) undo() *cobra.Command {
 	return &cobra.Command{
-		Use: "undo NUMBER", Short: "Take back a change, by its number in history", Args: cobra.ExactArgs(1),
+		Use: "undo NUMBER", Short: "Take back a change, by its number in history", Args: wants(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			n, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil {
@@ -163,7 +163,7 @@ func (f *inventoryFlags) undo() *cobra.Command {
 func (f *inventoryFlags) history() *cobra.Command {
 	format := "table"
 	c := &cobra.Command{
-		Use: "history [DEVICE]", Short: "List what people changed", Args: cobra.MaximumNArgs(1),
+		Use: "history [DEVICE]", Short: "List what people changed", Args: wants(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			inv, err := f.open()
 			if err != nil {
@@ -243,7 +243,7 @@ func (f *inventoryFlags) list() *cobra.Command {
 func (f *inventoryFlags) show() *cobra.Command {
 	format := "table"
 	c := &cobra.Command{
-		Use: "show DEVICE", Short: "Show one device with all evidence", Args: cobra.ExactArgs(1),
+		Use: "show DEVICE", Short: "Show one device with all evidence", Args: wants(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			inv, err := f.open()
 			if err != nil {
