@@ -37,6 +37,7 @@ type output struct {
 	workers     int
 	disabled    []string
 	quiet       bool
+	made        bool          // the directory is this run's
 	flush       time.Duration // of exported events, 0 when nobody waits for them
 }
 
@@ -99,6 +100,8 @@ func (o *output) prepare(c *cobra.Command) (*job, error) {
 		return nil, err
 	}
 	if o.dir != "" {
+		_, err := os.Stat(o.dir)
+		o.made = errors.Is(err, fs.ErrNotExist)
 		if err := os.MkdirAll(o.dir, 0o750); err != nil {
 			return nil, withHint(fmt.Errorf("-o %s: %w", o.dir, err), "name a directory that can be written")
 		}
@@ -109,7 +112,7 @@ func (o *output) prepare(c *cobra.Command) (*job, error) {
 	case "ocsf":
 		w := c.OutOrStdout()
 		if o.dir != "" {
-			f, err := os.Create(filepath.Join(o.dir, "events.ndjson"))
+			f, err := os.OpenFile(filepath.Join(o.dir, "events.ndjson"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 			if err != nil {
 				return nil, err
 			}
@@ -129,20 +132,25 @@ func (o *output) prepare(c *cobra.Command) (*job, error) {
 	return j, nil
 }
 
-// finish writes the report and the inventory, and decides the exit code.
+// finish writes the report and the inventory, and decides the exit code. What
+// cannot be written (a full disk) does not keep the rest from being written.
 func (j *job) finish(c *cobra.Command, r *report.Report) error {
+	var errs []error
 	if j.sink != nil {
 		if err := j.sink.Close(); err != nil {
-			return fmt.Errorf("write events: %w", err)
+			errs = append(errs, fmt.Errorf("write events: %w", err))
 		}
 	}
 	if err := j.write(c, r); err != nil {
-		return err
+		errs = append(errs, err)
 	}
 	if j.inventory != "" {
 		if err := saveInventory(j.inventory, j.inv); err != nil {
-			return err
+			errs = append(errs, err)
 		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	if j.threshold != finding.Unknown && r.Worst() >= j.threshold {
 		return &aboveThresholdError{}

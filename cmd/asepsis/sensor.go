@@ -10,7 +10,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -89,27 +88,20 @@ func sensorCommand() *cobra.Command {
 }
 
 // giveTo makes the output directory belong to the account that the sensor is
-// about to become, when it is root and the directory is.
+// about to become. Only a directory that this run made is given away: one that
+// was there before may be anybody's.
 func (o *output) giveTo(account string) error {
-	if o.dir == "" || os.Geteuid() != 0 {
+	if !o.made || os.Geteuid() != 0 {
 		return nil
 	}
 	u, err := user.Lookup(account)
 	if err != nil {
 		return withHint(fmt.Errorf("--user %s: %w", account, err), "name an account that exists")
 	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	entries, err := os.ReadDir(o.dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if n := e.Name(); e.Type().IsRegular() && (strings.HasSuffix(n, ".log") || strings.HasSuffix(n, ".ndjson")) {
-			if err := os.Chown(filepath.Join(o.dir, n), uid, gid); err != nil {
-				return err
-			}
-		}
+	uid, uidErr := strconv.Atoi(u.Uid)
+	gid, gidErr := strconv.Atoi(u.Gid)
+	if err := errors.Join(uidErr, gidErr); err != nil {
+		return fmt.Errorf("--user %s: %w", account, err)
 	}
 	return os.Chown(o.dir, uid, gid)
 }

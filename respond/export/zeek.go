@@ -78,7 +78,7 @@ func (z *Zeek) log(t *zeekTable) (*zeekLog, error) {
 	if l := z.open[t.path]; l != nil {
 		return l, nil
 	}
-	f, err := os.Create(filepath.Join(z.dir, t.path+".log"))
+	f, err := os.OpenFile(filepath.Join(z.dir, t.path+".log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
