@@ -188,7 +188,7 @@ func clinicalCaptures(t testing.TB) []string {
 		files = append(files, m...)
 	}
 	if len(files) == 0 {
-		t.Skip("testdata/captures holds no clinical captures")
+		t.Fatal("testdata/captures holds no clinical captures")
 	}
 	return files
 }

@@ -69,7 +69,7 @@ func run(t *testing.T, path string) []*event.Event {
 func captures(t *testing.T) []string {
 	files, _ := filepath.Glob(module + "/testdata/captures/dicom-*.pcap*")
 	if len(files) == 0 {
-		t.Skip("captures missing: testdata/captures/dicom-*")
+		t.Fatal("captures missing: testdata/captures/dicom-*")
 	}
 	more, _ := filepath.Glob(module + "/../shared/captures/tapirx/dicom*")
 	return append(files, more...)
@@ -146,7 +146,7 @@ func TestStoredObjectsAreWhole(t *testing.T) {
 		}
 	}
 	if stores == 0 {
-		t.Skip("captures missing: none with a C-STORE")
+		t.Fatal("captures missing: none with a C-STORE")
 	}
 	t.Logf("%d objects", stores)
 }
