@@ -226,7 +226,7 @@ func (f *inventoryFlags) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			devs := report.Devices(inv)
+			devs := report.Devices(inv.Devices())
 			switch format {
 			case "json":
 				return writeJSON(c.OutOrStdout(), devs)

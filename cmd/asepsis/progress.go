@@ -63,6 +63,9 @@ type watched struct {
 	last int64
 }
 
+// Unwrap says that the frames are handed on as they are.
+func (w *watched) Unwrap() capture.Source { return w.Source }
+
 // Next looks at the position every 4096 frames, which costs nothing.
 func (w *watched) Next(f *capture.Frame) error {
 	if w.n++; w.n&4095 == 0 {

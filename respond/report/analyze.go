@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/core/pseudonym"
@@ -76,6 +74,13 @@ func (t *tee) Emit(e *event.Event) {
 	}
 }
 
+// inventoryOnly is a tee without other sinks: events need not be put together
+// for it in full.
+type inventoryOnly struct{ tee }
+
+// Glance implements sensor.Glancer: the inventory keeps no event.
+func (t *inventoryOnly) Glance(e *event.Event) { t.inv.Observe(e) }
+
 // watch reports the sensor's health at intervals. The function that it returns
 // ends that.
 func (t *tee) watch(s *sensor.Sensor, o Options) (stop func()) {
@@ -118,6 +123,9 @@ type timed struct {
 	first, last int64
 }
 
+// Unwrap says that the frames are handed on as they are.
+func (s *timed) Unwrap() capture.Source { return s.Source }
+
 func (s *timed) Next(f *capture.Frame) error {
 	err := s.Source.Next(f)
 	if err == nil {
@@ -140,8 +148,12 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 		}
 		o.Inventory = inv
 	}
-	t := &tee{inv: o.Inventory, sinks: o.Events}
-	s, err := sensor.New(o.Sensor, sensor.Deps{Protocols: protocols.All(), Sink: t, Key: o.Key, Log: o.Log, Seed: o.Seed, Drops: o.Drops})
+	t := &inventoryOnly{tee{inv: o.Inventory, sinks: o.Events}}
+	var sink sensor.Sink = t
+	if len(o.Events) > 0 {
+		sink = &t.tee
+	}
+	s, err := sensor.New(o.Sensor, sensor.Deps{Protocols: protocols.All(), Sink: sink, Key: o.Key, Log: o.Log, Seed: o.Seed, Drops: o.Drops})
 	if err != nil {
 		return nil, err
 	}
@@ -162,9 +174,10 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 	if st.Packets == 0 && ctx.Err() == nil {
 		return nil, &NothingReadableError{Names: names, Err: runErr}
 	}
+	devices := o.Inventory.Devices()
 	r := &Report{
 		Capture:    Capture{Files: orEmpty(names), Packets: st.Packets, Bytes: st.Bytes, Undecoded: st.Undecoded, SnapCut: st.SnapCut, Truncated: len(damage), Damage: damage},
-		Devices:    Devices(o.Inventory),
+		Devices:    Devices(devices),
 		Flows:      st.Flows,
 		Protocols:  st.Protocols,
 		BlindSpots: orEmpty(st.BlindSpots()),
@@ -190,7 +203,7 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 		}
 	}
 	r.Conversations = conversations(o.Inventory.Conversations(), r.Devices)
-	r.Findings = findings(r.Devices)
+	r.Findings = findings(inventory.Findings(devices))
 	return r, nil
 }
 
@@ -220,54 +233,11 @@ func damages(err error) (damage []Damage, other error) {
 	return damage, other
 }
 
-// findings turns what the inventory could not reconcile into findings. A
-// conflict that several devices share is one finding.
-func findings(devs []Device) []Finding {
-	names := make([]string, 0, 2*len(devs)) // device IDs stand in the reasons: people know names
-	for i := range devs {
-		names = append(names, devs[i].ID, title(&devs[i]))
+// findings are what the inventory could not reconcile.
+func findings(in []finding.Finding) []Finding {
+	out := make([]Finding, len(in))
+	for i, f := range in {
+		out[i] = Finding{f.Rule, f.Severity, f.Title, f.Devices, f.Count, Time(f.First), Time(f.Last), f.Attack, f.Evidence}
 	}
-	named := strings.NewReplacer(names...)
-	out := []Finding{}
-	at := map[string]int{}
-	for i := range devs {
-		d := &devs[i]
-		for _, c := range d.Conflicts {
-			key := string(c.Attribute) + "\x00" + c.Why + "\x00" + strings.Join(c.Values, "\x00")
-			if k, ok := at[key]; ok && strings.Contains(c.Why, d.ID) {
-				f := &out[k]
-				f.Devices = append(f.Devices, d.ID)
-				f.First, f.Last = min(f.First, d.First), max(f.Last, d.Last)
-				continue
-			}
-			at[key] = len(out)
-			f := Finding{
-				Rule: "inventory.conflict." + string(c.Attribute), Severity: finding.Low, Devices: []string{d.ID}, Count: 1,
-				Title: conflictTitle(d, c, named), First: d.First, Last: d.Last, Attack: []string{}, Evidence: slices.Clone(c.Values),
-			}
-			switch c.Attribute {
-			case device.AttrIP, device.AttrMAC, device.AttrAETitle:
-				f.Severity = finding.Medium
-			}
-			out = append(out, f)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Finding) int { return int(b.Severity) - int(a.Severity) })
 	return out
-}
-
-// conflictTitle says what is in conflict, with the values where the reason does
-// not have them already.
-func conflictTitle(d *Device, c device.Conflict, named *strings.Replacer) string {
-	t := title(d) + ": " + named.Replace(c.Why)
-	var more []string
-	for _, v := range c.Values {
-		if !strings.Contains(c.Why, v) {
-			more = append(more, v)
-		}
-	}
-	if len(more) > 0 {
-		t += " (" + strings.Join(more, ", ") + ")"
-	}
-	return t
 }

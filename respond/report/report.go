@@ -160,9 +160,8 @@ func orEmpty[T any](in []T) []T {
 	return in
 }
 
-// Devices returns the inventory's devices as reports show them.
-func Devices(inv *inventory.Inventory) []Device {
-	in := inv.Devices()
+// Devices returns an inventory's devices as reports show them.
+func Devices(in []device.Device) []Device {
 	out := make([]Device, len(in))
 	for i, d := range in {
 		out[i] = OfDevice(d)

@@ -3,7 +3,6 @@
 package inventory
 
 import (
-	_ "embed"
 	"fmt"
 	"regexp"
 	"strings"
@@ -15,9 +14,6 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-//go:embed rules.yaml
-var rulesYAML []byte
-
 // Bounds of a rule file.
 const (
 	maxRules     = 10000
@@ -26,7 +22,8 @@ const (
 
 const ruleHint = "docs/devices.md explains the form of a rule"
 
-// Rule is one line of rules.yaml: what evidence votes for which class.
+// Rule is one line of rules.yaml, of which rules_builtin.go is made: what evidence
+// votes for which class.
 type Rule struct {
 	ID     string       `yaml:"id"`
 	Class  device.Class `yaml:"class"`
@@ -57,9 +54,9 @@ type Condition struct {
 type ruleSet struct{ rules []Rule }
 
 var builtinRules = sync.OnceValue(func() *ruleSet {
-	r, err := parseRules(rulesYAML)
-	if err != nil {
-		panic("BUG: embedded rules: " + err.Error())
+	r := writtenRules()
+	if err := prepareRules(r); err != nil {
+		panic("BUG: built-in rules: " + err.Error())
 	}
 	return &ruleSet{rules: r}
 })
@@ -93,6 +90,14 @@ func parseRules(b []byte) ([]Rule, error) {
 	if len(rs) > maxRules {
 		return nil, config.Invalid("rules", "", "more than %d", maxRules)
 	}
+	if err := prepareRules(rs); err != nil {
+		return nil, err
+	}
+	return rs, nil
+}
+
+// prepareRules checks rules and makes them ready for use.
+func prepareRules(rs []Rule) error {
 	seen := map[string]bool{}
 	for k := range rs {
 		r := &rs[k]
@@ -101,17 +106,17 @@ func parseRules(b []byte) ([]Rule, error) {
 		}
 		switch {
 		case r.ID == "":
-			return nil, bad("rule %d has no id", k+1)
+			return bad("rule %d has no id", k+1)
 		case seen[r.ID]:
-			return nil, bad("is there twice")
+			return bad("is there twice")
 		case !r.Class.Valid() || r.Class == device.ClassUnknown:
-			return nil, bad("class %q is not in the taxonomy", r.Class)
+			return bad("class %q is not in the taxonomy", r.Class)
 		case r.Weight < 1 || r.Weight > 95:
-			return nil, bad("weight %d is not in 1 to 95", r.Weight)
+			return bad("weight %d is not in 1 to 95", r.Weight)
 		case r.Why == "":
-			return nil, bad("does not say why")
+			return bad("does not say why")
 		case len(r.All)+len(r.Any) == 0:
-			return nil, bad("has no condition")
+			return bad("has no condition")
 		}
 		seen[r.ID] = true
 		if r.Group == "" {
@@ -121,7 +126,7 @@ func parseRules(b []byte) ([]Rule, error) {
 			for j := range list {
 				c := &list[j]
 				if c.Attr == "" || len(c.Is)+len(c.Begins)+len(c.Has)+len(c.Word) == 0 && c.Match == "" {
-					return nil, bad("condition %d looks for nothing", j+1)
+					return bad("condition %d looks for nothing", j+1)
 				}
 				for _, l := range [][]string{c.Is, c.Begins, c.Has} {
 					for n := range l {
@@ -140,14 +145,14 @@ func parseRules(b []byte) ([]Rule, error) {
 					}
 					re, err := regexp.Compile(expr)
 					if err != nil {
-						return nil, bad("%v", err)
+						return bad("%v", err)
 					}
 					c.re = re
 				}
 			}
 		}
 	}
-	return rs, nil
+	return nil
 }
 
 // upperEscape reports an escape or group flag that lower case would change.

@@ -3,6 +3,7 @@
 package sensor
 
 import (
+	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/packet"
 	"github.com/asepsis/asepsis/wire/stream"
@@ -40,7 +41,17 @@ type active struct {
 	log       []logged // chunks in the order of arrival, while probing
 	holder    analyze.Holder
 	held      int64 // what the flow is accounted for in worker.held
+	of        *flow
+	describe  func() *event.Flow // of that flow
+	brief     event.Flow         // what describe gives where nobody keeps it
 }
+
+// maxSpare bounds the states of analysis that wait for another flow,
+// maxSpareBuffer each of their buffers.
+const (
+	maxSpare       = 256
+	maxSpareBuffer = 4 << 10
+)
 
 // logged is a chunk that waits until the protocol is known. Its bytes are the
 // next n of pend[dir].
@@ -51,15 +62,47 @@ type logged struct {
 
 // activate starts probing.
 func (w *worker) activate(f *flow, candidates int) *active {
-	a := &active{}
+	var a *active
+	if n := len(w.out.spare); n > 0 {
+		a, w.out.spare = w.out.spare[n-1], w.out.spare[:n-1]
+	} else {
+		a = &active{}
+		a.describe = func() *event.Flow {
+			e := &a.brief
+			if w.Full() {
+				e = new(event.Flow) // events keep it
+			}
+			w.describe(a.of, e)
+			return e
+		}
+	}
+	a.of = f
 	w.arm(f, a, candidates)
 	f.act = a
 	return a
 }
 
+// release takes a flow's state of analysis away, for another one.
+func (w *worker) release(f *flow) {
+	a := f.act
+	f.act = nil
+	w.forget(a)
+	if len(w.out.spare) >= maxSpare || a.describe == nil {
+		return
+	}
+	pend := a.pend
+	for d := range pend {
+		if pend[d] = pend[d][:0]; cap(pend[d]) > maxSpareBuffer {
+			pend[d] = nil
+		}
+	}
+	*a = active{describe: a.describe, pend: pend, log: a.log[:0]}
+	w.out.spare = append(w.out.spare, a)
+}
+
 // arm prepares a for probing, the first time and after a handoff.
 func (w *worker) arm(f *flow, a *active, candidates int) {
-	a.conn.Init(w, f.describe)
+	a.conn.Init(w, a.describe)
 	a.conn.Proto = f.key.proto
 	a.conn.VLAN = f.vlan
 	a.conn.MidStream = f.midStream
@@ -393,8 +436,7 @@ func (w *worker) closeAnalyser(f *flow, why analyze.End) {
 		f.app = w.app(a.conn.App)
 		f.flipped = a.conn.Flipped()
 	}
-	w.forget(a)
-	f.act = nil
+	w.release(f)
 }
 
 // flip exchanges the roles of the ends, for the summary of a flow whose
@@ -422,8 +464,7 @@ func (w *worker) stop(f *flow, why analyze.End) {
 // giveUp leaves a flow alone from now on.
 func (w *worker) giveUp(f *flow) {
 	if f.act != nil {
-		w.forget(f.act)
-		f.act = nil
+		w.release(f)
 	}
 	f.noApp = true
 	for d := range f.half {

@@ -5,62 +5,60 @@ package sensor
 import (
 	"cmp"
 	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
 	"slices"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/see/sensor/analyze"
 )
 
 const (
 	// maxEvidence bounds each of the two generations that a cache keeps.
 	maxEvidence = 1 << 15
-	// memoSize is how many pieces of evidence are found without the map: a
-	// network says the same few things about the same few devices all day.
-	memoSize = 1 << 12
+	// maxBundled bounds the facts that are counted together. It bounds as well
+	// what they keep alive of the messages that told them.
+	maxBundled = 1 << 16
 )
 
 // evidenceCache folds equal evidence: the first goes out at once, repetitions
 // are counted and go out together once per interval. It keeps two generations;
-// when the current one is full or an interval has passed, what was repeated in
-// the older one goes out and it is forgotten.
+// when the current one is full or an interval has passed, what was repeated goes
+// out, and what was not asked for since the interval before is forgotten.
+//
+// It is a hash table of its own, since it is asked several times per packet:
+// entries lie in a slice, slots hold their indexes. What is hashed comes from
+// outside, hence with a secret.
 type evidenceCache struct {
 	interval int64
-	emit     func(e device.Evidence, renewed bool)
-	cur, old map[evidenceKey]*repeated
+	emit     func(e *device.Evidence, renewed bool)
+	seed     maphash.Seed
+	secret   uint64
 	began    int64
-	memo     []memoised
-	turn     uint64 // rises with each rotation, after which cur is another map
+	turn     uint64 // rises with each rotation; an entry with the present one is current
+	current  int    // entries with the present turn
+	slots    []uint32
+	entries  []evidenceEntry
+	repeated []uint32        // current entries with a count, in the order of their first repetition
+	spare    []evidenceEntry // for the next rotation
+	one      device.Evidence // being emitted
+	bundles  map[bundleKey]*bundle
+	counted  []*bundle // those with a count
+	bundled  int       // members of all bundles
 }
 
-// memoised is an entry of cur during one turn.
-type memoised struct {
-	key  evidenceKey
-	r    *repeated
-	turn uint64
+// bundle is facts about one subject, all of which are current and known with at
+// least the confidence that they come with: until the next rotation it is enough to
+// count how often they come together.
+type bundle struct {
+	members     []uint32
+	first, last int64
+	count       uint64
 }
 
-// slot chooses a key's place in the memo. It need not be good, since it only
-// decides how often the map is asked.
-func (k *evidenceKey) slot() uint64 {
-	m := k.subject.MAC
-	h := uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
-	if k.subject.IP.IsValid() {
-		a := k.subject.IP.As16()
-		h ^= binary.LittleEndian.Uint64(a[8:])
-	}
-	h = h*0x9e3779b97f4a7c15 ^ uint64(len(k.value))<<8 ^ uint64(len(k.source))
-	v := k.value
-	for len(v) >= 8 {
-		h = (h ^ (uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 | uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56)) * 0x9e3779b97f4a7c15
-		h ^= h >> 29
-		v = v[8:]
-	}
-	for i := range len(v) {
-		h = h*31 + uint64(v[i])
-	}
-	if n := len(k.source); n > 0 {
-		h = h*31 + uint64(k.source[n-1])
-	}
-	return h * 0x9e3779b97f4a7c15 >> 52
+type bundleKey struct {
+	subject device.Subject
+	facts   *analyze.Facts
 }
 
 type evidenceKey struct {
@@ -70,80 +68,214 @@ type evidenceKey struct {
 	source    string
 }
 
-type repeated struct {
+type evidenceEntry struct {
+	key         evidenceKey
+	hash        uint64
+	turn        uint64
 	first, last int64
 	count       uint64 // since it was last emitted
 	confidence  device.Confidence
 }
 
-func newEvidenceCache(interval int64, emit func(device.Evidence, bool)) *evidenceCache {
-	return &evidenceCache{interval: interval, emit: emit, cur: map[evidenceKey]*repeated{}, old: map[evidenceKey]*repeated{}, memo: make([]memoised, memoSize), turn: 1}
+func newEvidenceCache(interval int64, emit func(*device.Evidence, bool)) *evidenceCache {
+	c := &evidenceCache{interval: interval, emit: emit, seed: maphash.MakeSeed(), turn: 1, slots: make([]uint32, 1<<10), bundles: map[bundleKey]*bundle{}}
+	c.secret = maphash.String(c.seed, "subject") | 1
+	return c
 }
 
-func (c *evidenceCache) observe(e device.Evidence) {
+// hash mixes what comes from outside. Attribute and source come from code, and
+// their lengths tell most of them apart.
+func (c *evidenceCache) hash(e *device.Evidence) uint64 {
+	h := maphash.String(c.seed, e.Value)
+	m := e.Subject.MAC
+	h = c.mix(h, uint64(m[0])|uint64(m[1])<<8|uint64(m[2])<<16|uint64(m[3])<<24|uint64(m[4])<<32|uint64(m[5])<<40|uint64(len(e.Attribute))<<48|uint64(len(e.Source))<<56)
+	if e.Subject.IP.IsValid() {
+		a := e.Subject.IP.As16()
+		h = c.mix(h, binary.LittleEndian.Uint64(a[:8]))
+		h = c.mix(h, binary.LittleEndian.Uint64(a[8:]))
+	}
+	return c.mix(h, uint64(e.Subject.VLAN)<<8|uint64(e.Subject.Hops))
+}
+
+func (c *evidenceCache) mix(h, v uint64) uint64 {
+	hi, lo := bits.Mul64(h^v, 0x9e3779b97f4a7c15)
+	return hi ^ lo ^ c.secret
+}
+
+// observe takes one piece of evidence.
+func (c *evidenceCache) observe(e *device.Evidence) {
 	if c.began == 0 {
 		c.began = e.Last
 	}
-	k := evidenceKey{e.Subject, e.Attribute, e.Value, e.Source}
-	m := &c.memo[k.slot()%memoSize]
-	r := m.r
-	if m.turn != c.turn || m.key != k {
-		if r = c.cur[k]; r == nil {
-			if r = c.old[k]; r != nil {
-				delete(c.old, k)
-				c.cur[k] = r
+	h := c.hash(e)
+	slot, known := c.find(e, h)
+	if known {
+		i := c.slots[slot] - 1
+		r := &c.entries[i]
+		if r.turn != c.turn {
+			r.turn = c.turn
+			c.current++
+		}
+		if r.confidence >= e.Confidence {
+			if r.count == 0 {
+				r.first = e.First
+				c.repeated = append(c.repeated, i)
 			}
+			r.count += e.Count
+			r.last = max(r.last, e.Last)
+		} else {
+			c.unbundle()
+			if r.count > 0 { // it begins anew
+				c.repeated = slices.DeleteFunc(c.repeated, func(o uint32) bool { return o == i })
+			}
+			r.first, r.last, r.count, r.confidence = e.First, e.Last, 0, e.Confidence
+			c.one = *e
+			c.emit(&c.one, false)
 		}
-		*m = memoised{k, r, c.turn}
+		c.rotateWhenDue(e.Last)
+		return
 	}
-	if r != nil && r.confidence >= e.Confidence {
-		if r.count == 0 {
-			r.first = e.First
+	c.entries = append(c.entries, evidenceEntry{key: evidenceKey{e.Subject, e.Attribute, e.Value, e.Source}, hash: h, turn: c.turn, first: e.First, last: e.Last, confidence: e.Confidence})
+	c.current++
+	c.slots[slot] = uint32(len(c.entries))
+	if 2*len(c.entries) > len(c.slots) {
+		c.index(2 * len(c.slots))
+	}
+	c.one = *e
+	c.emit(&c.one, false)
+	c.rotateWhenDue(e.Last)
+}
+
+// find returns the slot of an entry, or the one where it would go.
+func (c *evidenceCache) find(e *device.Evidence, h uint64) (slot uint64, known bool) {
+	mask := uint64(len(c.slots) - 1)
+	for slot = h & mask; c.slots[slot] != 0; slot = (slot + 1) & mask {
+		r := &c.entries[c.slots[slot]-1]
+		if r.hash == h && r.key.value == e.Value && r.key.subject == e.Subject && r.key.attribute == e.Attribute && r.key.source == e.Source {
+			return slot, true
 		}
-		r.count += e.Count
-		r.last = max(r.last, e.Last)
-	} else {
-		m.r = &repeated{first: e.First, last: e.Last, confidence: e.Confidence}
-		c.cur[k] = m.r
-		c.emit(e, false)
 	}
-	if len(c.cur) >= maxEvidence || e.Last-c.began > c.interval {
+	return slot, false
+}
+
+// observeFacts does what observe does for each of the facts.
+func (c *evidenceCache) observeFacts(sub device.Subject, f *analyze.Facts, t int64) {
+	k := bundleKey{sub, f}
+	b := c.bundles[k]
+	if b != nil && t-c.began <= c.interval {
+		if b.count == 0 {
+			b.first = t
+			c.counted = append(c.counted, b)
+		}
+		b.count++
+		b.last = max(b.last, t)
+		return
+	}
+	turn := c.turn
+	e := device.Evidence{Subject: sub, First: t, Last: t, Count: 1}
+	facts := f.List()
+	for i := range facts {
+		e.Attribute, e.Value, e.Source, e.Confidence = facts[i].Attribute, facts[i].Value, facts[i].Source, facts[i].Confidence
+		c.observe(&e)
+	}
+	if b != nil || c.turn != turn || len(facts) < 2 || c.bundled+len(facts) > maxBundled {
+		return
+	}
+	c.bundled += len(facts)
+	b = &bundle{members: make([]uint32, len(facts)), last: t}
+	for i := range facts {
+		e.Attribute, e.Value, e.Source = facts[i].Attribute, facts[i].Value, facts[i].Source
+		slot, _ := c.find(&e, c.hash(&e))
+		b.members[i] = c.slots[slot] - 1
+	}
+	c.bundles[k] = b
+}
+
+// unbundle counts for each fact what was counted for all.
+func (c *evidenceCache) unbundle() {
+	for _, b := range c.counted {
+		for _, i := range b.members {
+			r := &c.entries[i]
+			if r.count == 0 {
+				r.first = b.first
+				c.repeated = append(c.repeated, i)
+			}
+			r.first = min(r.first, b.first)
+			r.count += b.count
+			r.last = max(r.last, b.last)
+		}
+		b.count = 0
+	}
+	c.counted = c.counted[:0]
+}
+
+func (c *evidenceCache) rotateWhenDue(now int64) {
+	if c.current >= maxEvidence || now-c.began > c.interval {
 		c.rotate()
-		c.began = e.Last
+		c.began = now
 	}
 }
 
-// rotate emits what was repeated in the older generation and in the current
-// one, and lets the older one go.
-func (c *evidenceCache) rotate() {
-	c.emitRepeated(c.old)
-	c.emitRepeated(c.cur)
-	c.old, c.cur = c.cur, make(map[evidenceKey]*repeated, len(c.cur))
-	c.turn++
-}
-
-// emitRepeated emits in the order of time, so that equal input gives equal output.
-func (c *evidenceCache) emitRepeated(m map[evidenceKey]*repeated) {
-	var out []device.Evidence
-	for k, r := range m {
-		if r.count == 0 {
-			continue
+// index makes the slots anew, n of them.
+func (c *evidenceCache) index(n int) {
+	if n == len(c.slots) {
+		clear(c.slots)
+	} else {
+		c.slots = make([]uint32, n)
+	}
+	mask := uint64(n - 1)
+	for i := range c.entries {
+		slot := c.entries[i].hash & mask
+		for c.slots[slot] != 0 {
+			slot = (slot + 1) & mask
 		}
-		out = append(out, device.Evidence{Subject: k.subject, Attribute: k.attribute, Value: k.value, Source: k.source,
-			Confidence: r.confidence, First: r.first, Last: r.last, Count: r.count})
-		r.count = 0
-	}
-	slices.SortFunc(out, func(a, b device.Evidence) int {
-		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last), cmp.Compare(a.Attribute, b.Attribute),
-			cmp.Compare(a.Value, b.Value), cmp.Compare(a.Source, b.Source), a.Subject.IP.Compare(b.Subject.IP))
-	})
-	for _, e := range out {
-		c.emit(e, true)
+		c.slots[slot] = uint32(i + 1)
 	}
 }
 
-// flush emits everything that was repeated since it was last emitted.
+// rotate emits what was repeated and forgets what is of the older generation.
+func (c *evidenceCache) rotate() {
+	c.flush()
+	clear(c.bundles)
+	c.bundled = 0
+	kept := c.spare[:0]
+	for i := range c.entries {
+		if c.entries[i].turn == c.turn {
+			kept = append(kept, c.entries[i])
+		}
+	}
+	clear(c.entries) // its strings
+	c.spare, c.entries = c.entries[:0], kept
+	c.turn++
+	c.current = 0
+	c.index(len(c.slots))
+}
+
+// flush emits everything that was repeated since it was last emitted, in the
+// order of time, so that equal input gives equal output.
 func (c *evidenceCache) flush() {
-	c.emitRepeated(c.old)
-	c.emitRepeated(c.cur)
+	c.unbundle()
+	slices.SortFunc(c.repeated, func(i, j uint32) int { return c.entries[i].compare(&c.entries[j]) })
+	for _, i := range c.repeated {
+		r := &c.entries[i]
+		c.one = device.Evidence{Subject: r.key.subject, Attribute: r.key.attribute, Value: r.key.value, Source: r.key.source,
+			Confidence: r.confidence, First: r.first, Last: r.last, Count: r.count}
+		r.count = 0
+		c.emit(&c.one, true)
+	}
+	c.repeated = c.repeated[:0]
+}
+
+// compare orders by time. Mostly the first comparison decides.
+func (r *evidenceEntry) compare(o *evidenceEntry) int {
+	if n := cmp.Compare(r.first, o.first); n != 0 {
+		return n
+	}
+	if n := cmp.Compare(r.last, o.last); n != 0 {
+		return n
+	}
+	a, b := &r.key, &o.key
+	return cmp.Or(cmp.Compare(a.attribute, b.attribute), cmp.Compare(a.value, b.value), cmp.Compare(a.source, b.source),
+		a.subject.IP.Compare(b.subject.IP), slices.Compare(a.subject.MAC[:], b.subject.MAC[:]),
+		cmp.Compare(a.subject.VLAN, b.subject.VLAN), cmp.Compare(a.subject.Hops, b.subject.Hops))
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
-	"github.com/asepsis/asepsis/wire/communityid"
 	"github.com/asepsis/asepsis/wire/packet"
 	"github.com/asepsis/asepsis/wire/stream"
 )
@@ -70,6 +69,7 @@ const (
 	sawRST
 	sawData
 	sawPacket
+	sawACK // alone, and noted in the history
 )
 
 // Lists by which flows expire, each with its own idle time.
@@ -173,26 +173,6 @@ func hops(ttl uint8) uint8 {
 		return n
 	}
 	return 0
-}
-
-// describe makes the flow as events show it.
-func (f *flow) describe() *event.Flow {
-	e := &event.Flow{
-		ID: f.id, Proto: f.key.proto, Src: f.end(analyze.ToServer), Dst: f.end(analyze.ToClient),
-		Guessed: f.guessed, SrcHops: hops(f.ttl[0]), DstHops: hops(f.ttl[1]),
-	}
-	if f.vlan != 0 {
-		e.VLANs = []uint16{f.vlan}
-	}
-	if f.key.tunnel != 0 {
-		e.Tunnel = tunnelName(packet.TunnelKind(f.key.tunnel>>28), f.key.tunnel&0x0fffffff)
-	}
-	sp, dp := e.Src.Port, e.Dst.Port
-	if f.key.proto == packet.ProtoICMP || f.key.proto == packet.ProtoICMPv6 {
-		sp, dp = uint16(f.icmpType), uint16(f.icmpCode)
-	}
-	e.CommunityID = communityid.V1(0, e.Src.IP, e.Dst.IP, f.key.proto, sp, dp)
-	return e
 }
 
 // dir returns the direction of a packet whose source is (low) the key's end a.

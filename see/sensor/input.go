@@ -34,6 +34,20 @@ type File struct {
 	Name string
 	Size int64 // bytes, 0 when it is not known (a pipe)
 	c    []io.Closer
+	m    mapped
+}
+
+// mapped is a file that is looked at in place.
+type mapped interface {
+	keeper
+	io.Closer
+}
+
+func (f *File) keptBy() *kept {
+	if f.m == nil {
+		return nil
+	}
+	return f.m.keptBy()
 }
 
 // Close closes the file. Frames that it gave are gone.
@@ -51,6 +65,7 @@ func OpenFile(name string) (*File, error) {
 	in := io.NopCloser(os.Stdin)
 	opts := capture.Options{Name: name}
 	var closers []io.Closer
+	var m mapped
 	var size int64
 	if name == "-" {
 		name = "standard input"
@@ -74,13 +89,12 @@ func OpenFile(name string) (*File, error) {
 		}
 		in = f
 		if size > 0 {
-			var m io.Closer
 			if opts.View, m = mapFile(f); m != nil {
 				closers = append(closers, m)
 			}
 		}
 	}
-	file := &File{Name: name, Size: size, c: append(closers, in)}
+	file := &File{Name: name, Size: size, c: append(closers, in), m: m}
 	var err error
 	if file.Source, err = capture.NewReader(in, opts); err != nil {
 		_ = file.Close()

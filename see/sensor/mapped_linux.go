@@ -13,13 +13,15 @@ import (
 // mapping shows a regular file through a memory mapping that moves along, so
 // that the bytes nobody looks at, pixel data above all, are never copied.
 // Only the stretch that is shown is mapped: it is the reader's window, which is
-// bounded, and not the file that counts as resident memory.
+// bounded, and not the file that counts as resident memory. Its pages are left to
+// come as they are looked at: the kernel brings their neighbours along (fault-around),
+// for less than it takes to have all of them brought in advance.
 type mapping struct {
 	f   *os.File
-	cur []byte
+	cur *kept // nil when nothing is mapped
 }
 
-func mapFile(f *os.File) (capture.View, io.Closer) {
+func mapFile(f *os.File) (capture.View, mapped) {
 	m := &mapping{f: f}
 	return m.view, m
 }
@@ -39,7 +41,7 @@ func (m *mapping) view(off int64, n int) ([]byte, error) {
 		n, err = int(left), io.EOF
 	}
 	before := int(off % int64(os.Getpagesize()))
-	b, merr := syscall.Mmap(int(m.f.Fd()), off-int64(before), before+n, syscall.PROT_READ, syscall.MAP_SHARED|syscall.MAP_POPULATE)
+	b, merr := syscall.Mmap(int(m.f.Fd()), off-int64(before), before+n, syscall.PROT_READ, syscall.MAP_SHARED)
 	if merr != nil { // a file system without mappings
 		b = make([]byte, n)
 		n, rerr := m.f.ReadAt(b, off)
@@ -48,16 +50,17 @@ func (m *mapping) view(off int64, n int) ([]byte, error) {
 		}
 		return b[:n], err
 	}
-	m.cur = b
+	m.cur = newKept(func() { _ = syscall.Munmap(b) })
 	return b[before:], err
 }
 
-// Close ends the mapping.
+func (m *mapping) keptBy() *kept { return m.cur }
+
+// Close ends the mapping, as soon as nobody looks at it any more.
 func (m *mapping) Close() error {
-	if m.cur == nil {
-		return nil
+	if m.cur != nil {
+		m.cur.release()
+		m.cur = nil
 	}
-	b := m.cur
-	m.cur = nil
-	return syscall.Munmap(b)
+	return nil
 }

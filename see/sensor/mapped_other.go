@@ -5,11 +5,10 @@
 package sensor
 
 import (
-	"io"
 	"os"
 
 	"github.com/asepsis/asepsis/wire/capture"
 )
 
 // mapFile is for Linux; elsewhere files are read.
-func mapFile(*os.File) (capture.View, io.Closer) { return nil, nil }
+func mapFile(*os.File) (capture.View, mapped) { return nil, nil }

@@ -11,8 +11,8 @@
 //
 // Each flow belongs to one worker, chosen by a keyed hash of its ends. With one
 // worker everything runs in the caller's goroutine. With several, a dispatcher
-// copies frames in batches to the workers; when a worker cannot keep up the
-// dispatcher waits, so that a file loses nothing and a live source counts its
+// shares frames out to the workers in batches, those of a mapped file where they lie and
+// others as copies; when a worker cannot keep up the dispatcher waits, so that a file loses nothing and a live source counts its
 // losses in the kernel. When Run is given as many sources as there are workers, each
 // worker reads its own (a live source with fan-out).
 //
@@ -30,7 +30,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/bits"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -46,6 +45,17 @@ import (
 // Sink takes events. Emit is called from all workers at once. The event is
 // the sink's from then on.
 type Sink interface{ Emit(e *event.Event) }
+
+// Glancer is a Sink that keeps no event and does not read all of it. For it the
+// sensor leaves out what costs most: it is given every event, in the same order,
+// but by Glance instead of Emit. Of device evidence and connections all is there but
+// the UID and the community ID; of all others Time, Protocol and Flow, of those of
+// the medical classes Detail's type, and the devices that a message names.
+type Glancer interface {
+	Sink
+	// Glance looks at an event that is the sensor's again when it returns.
+	Glance(e *event.Event)
+}
 
 // Deps is what a sensor needs from outside.
 type Deps struct {
@@ -65,6 +75,7 @@ type Deps struct {
 type Sensor struct {
 	cfg       Config
 	sink      Sink
+	glance    Glancer // the sink when it is one, else nil
 	key       pseudonym.Key
 	log       *slog.Logger
 	secret    uint64
@@ -97,6 +108,7 @@ func New(cfg Config, deps Deps) (*Sensor, error) {
 		s.secret, s.run = rand.Uint64(), uint64(time.Now().UnixMicro())
 	}
 	s.secret |= 1
+	s.glance, _ = deps.Sink.(Glancer)
 	s.total.init()
 	known := map[string]bool{}
 	for _, p := range deps.Protocols {
@@ -204,8 +216,12 @@ func (s *Sensor) Stats() Stats {
 }
 
 // read runs a worker on a source in the calling goroutine.
-func (w *worker) read(ctx context.Context, src capture.Source) (err error) {
-	defer surviveFaults(src, &err)()
+func (w *worker) read(ctx context.Context, src capture.Source) error {
+	return cutShort(src, w.readAll(ctx, src))
+}
+
+func (w *worker) readAll(ctx context.Context, src capture.Source) (err error) {
+	defer surviveFaults(&err)()
 	var f capture.Frame
 	for n := 0; ; n++ {
 		if n&1023 == 0 && ctx.Err() != nil {
@@ -234,114 +250,4 @@ func (s *Sensor) runOwn(ctx context.Context, sources []capture.Source) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// A batch carries frames from the dispatcher to a worker, their bytes in one
-// piece.
-type batch struct {
-	frames []batched
-	bytes  []byte
-}
-
-type batched struct {
-	time    int64
-	off     int
-	n, wire int
-	link    capture.LinkType
-}
-
-const (
-	batchFrames = 512
-	batchBytes  = 256 << 10
-	batchQueue  = 8 // per worker
-)
-
-// dispatch reads one source and shares its frames out to n workers by flow.
-func (s *Sensor) dispatch(ctx context.Context, src capture.Source, n int) error {
-	queues := make([]chan *batch, n)
-	pool := make(chan *batch, n*(batchQueue+2))
-	var wg sync.WaitGroup
-	for i := range queues {
-		queues[i] = make(chan *batch, batchQueue)
-		w := s.worker(i)
-		wg.Go(func() {
-			for b := range queues[i] {
-				w.batch(b)
-				b.frames, b.bytes = b.frames[:0], b.bytes[:0]
-				select {
-				case pool <- b:
-				default:
-				}
-			}
-			s.done(w)
-		})
-	}
-	fill := make([]*batch, n)
-	take := func() *batch {
-		select {
-		case b := <-pool:
-			return b
-		default:
-			return &batch{frames: make([]batched, 0, batchFrames), bytes: make([]byte, 0, batchBytes)}
-		}
-	}
-	for i := range fill {
-		fill[i] = take()
-	}
-	d := newDispatcher(s.secret)
-	share := func() (err error) {
-		defer surviveFaults(src, &err)()
-		var f capture.Frame
-		for k := 0; ; k++ {
-			if k&1023 == 0 && ctx.Err() != nil {
-				return nil
-			}
-			if err := src.Next(&f); err != nil {
-				return err
-			}
-			data, h := d.route(&f)
-			if data == nil { // a fragment that waits for the others
-				continue
-			}
-			i, _ := bits.Mul64(h, uint64(n))
-			b := fill[i]
-			wire := f.OrigLen
-			if len(data) > wire {
-				wire = len(data)
-			}
-			off := len(b.bytes)
-			b.bytes = append(b.bytes, data...)
-			b.frames = append(b.frames, batched{f.Time, off, len(data), wire, f.Link})
-			if len(b.frames) >= batchFrames || len(b.bytes) >= batchBytes-64<<10 {
-				queues[i] <- b
-				fill[i] = take()
-			}
-		}
-	}
-	err := share()
-	for i, b := range fill {
-		if len(b.frames) > 0 {
-			queues[i] <- b
-		}
-		close(queues[i])
-	}
-	wg.Wait()
-	s.mu.Lock()
-	s.total.Packets += d.held
-	s.total.Bytes += d.heldBytes
-	addFragments(&s.total.Fragments, d.frags.Stats())
-	s.mu.Unlock()
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return err
-}
-
-func (w *worker) batch(b *batch) {
-	var f capture.Frame
-	for i := range b.frames {
-		r := &b.frames[i]
-		f.Time, f.Data, f.OrigLen, f.Link = r.time, b.bytes[r.off:r.off+r.n:r.off+r.n], r.wire, r.link
-		w.frame(&f)
-	}
 }

@@ -111,7 +111,7 @@ func (k *soaked) bounds(frame int) {
 	if used := w.budget.Used(); used < 0 || used > w.budget.Max {
 		k.t.Fatalf("%s: frame %d: %d bytes wait behind holes, the bound is %d", k.name, frame, used, w.budget.Max)
 	}
-	if n := max(len(w.evidence.cur), len(w.evidence.old)); n > maxEvidence {
+	if n := max(w.evidence.current, len(w.evidence.entries)/2); n > maxEvidence {
 		k.t.Fatalf("%s: frame %d: %d pieces of evidence, the bound is %d", k.name, frame, n, maxEvidence)
 	}
 	for i := uint32(1); i <= w.table.used; i++ {

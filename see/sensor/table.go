@@ -78,7 +78,7 @@ func (t *table) remove(i uint32) {
 	}
 	*b = f.hnext
 	t.unlink(i, f)
-	f.act = nil
+	f.act, f.id = nil, 0 // without its id nobody takes it for the flow that was here
 	t.free = append(t.free, i)
 	t.count--
 }

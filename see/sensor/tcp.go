@@ -48,6 +48,9 @@ func (w *worker) tcpPacket(i uint32, f *flow, d analyze.Dir) {
 		f.note(d, 'R')
 	case n == 0 && fl&packet.FIN == 0:
 		f.note(d, 'A')
+		if fl&packet.ACK != 0 {
+			f.seen[d] |= sawACK
+		}
 	}
 	if n > 0 {
 		f.seen[d] |= sawData
@@ -81,7 +84,7 @@ func (w *worker) tcpPacket(i uint32, f *flow, d analyze.Dir) {
 	w.table.touch(i, f, list, w.now)
 	if w.s.cfg.ReportOpen && !f.opened && list == listTCP && f.packets[0] > 0 && f.packets[1] > 0 && (f.app != 0 || f.noApp) {
 		f.opened = true
-		w.emitConnection(f, w.connection(f), 1)
+		w.emitConnection(f, 1)
 	}
 }
 

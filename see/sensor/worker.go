@@ -4,13 +4,11 @@ package sensor
 
 import (
 	"math"
-	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
-	"github.com/asepsis/asepsis/core/finding"
-	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/capture"
 	"github.com/asepsis/asepsis/wire/packet"
@@ -25,6 +23,7 @@ type worker struct {
 	now       int64
 	pkt       packet.Packet
 	table     *table
+	lane      lane
 	frags     *packet.Reassembler
 	budget    stream.Budget
 	tcp       stream.Stats
@@ -34,14 +33,18 @@ type worker struct {
 	held      int64 // bytes that analyses keep between calls
 	maxHeld   int64
 	evidence  *evidenceCache
+	out       emitter
 	appIndex  map[string]uint16
 	apps      []string
-	flows     uint64 // started so far
-	events    uint64
+	flows     uint64       // started so far
 	conn      analyze.Conn // for frame analysers
 	stats     Stats
+	vlan      uint16                // of the frames that the lane took last
+	inVLAN    uint64                // of them, those that stats does not count yet
 	published atomic.Pointer[Stats] // a copy for others, see publish
 	publishAt int64
+
+	publishedAt time.Time
 }
 
 func newWorker(s *Sensor, n int) *worker {
@@ -57,6 +60,7 @@ func newWorker(s *Sensor, n int) *worker {
 		appIndex: map[string]uint16{},
 		apps:     []string{""},
 	}
+	w.out.memo = analyze.NewMemo()
 	w.evidence = newEvidenceCache(int64(s.cfg.EvidenceInterval), w.emitEvidence)
 	w.stats.init()
 	return w
@@ -85,6 +89,9 @@ func (w *worker) frame(f *capture.Frame) {
 		if w.now >= w.publishAt {
 			w.publish()
 		}
+	}
+	if w.express(f) {
+		return
 	}
 	p := &w.pkt
 	p.Time = f.Time
@@ -160,6 +167,9 @@ func (w *worker) packet() {
 	switch p.Proto {
 	case packet.ProtoTCP:
 		w.tcpPacket(i, f, d)
+		if f.list == listTCP {
+			w.remember(i, f, p, low)
+		}
 	case packet.ProtoUDP:
 		w.udpPacket(i, f, d)
 	default:
@@ -333,9 +343,8 @@ func (w *worker) summary(f *flow) {
 	if f.flipped {
 		w.flip(f)
 	}
-	c := w.connection(f)
 	activity := uint8(2)
-	switch c.State {
+	switch f.state() {
 	case "REJ":
 		activity = 5
 	case "S0", "RSTOS0", "SH":
@@ -345,7 +354,7 @@ func (w *worker) summary(f *flow) {
 	case "RSTO", "RSTR", "RSTRH":
 		activity = 3
 	}
-	w.emitConnection(f, c, activity)
+	w.emitConnection(f, activity)
 }
 
 // report emits that a flow goes on.
@@ -355,61 +364,7 @@ func (w *worker) report(f *flow) {
 		w.flip(f)
 		defer w.flip(f)
 	}
-	w.emitConnection(f, w.connection(f), 6)
-}
-
-func (w *worker) connection(f *flow) *event.Connection {
-	return &event.Connection{
-		Start: f.first, End: f.last,
-		PacketsOut: uint64(f.packets[0]), PacketsIn: uint64(f.packets[1]),
-		BytesOut: f.bytes[0], BytesIn: f.bytes[1],
-		PayloadOut: f.payload[0], PayloadIn: f.payload[1],
-		Missed:      uint64(f.missed),
-		TCPFlagsOut: f.flags[0], TCPFlagsIn: f.flags[1],
-		History: string(f.history[:f.nhistory]), State: f.state(),
-		App: w.apps[f.app], Evicted: f.evicted, MidStream: f.midStream,
-	}
-}
-
-func (w *worker) emitConnection(f *flow, c *event.Connection, activity uint8) {
-	e := &event.Event{Time: c.End, Activity: activity, Severity: finding.Info, Protocol: c.App, Flow: f.describe(), Detail: c}
-	if c.State == "SF" || c.State == "S1" {
-		e.Status = event.StatusSuccess
-	} else if activity >= 3 && activity <= 5 {
-		e.Status = event.StatusFailure
-	}
-	e.StatusCode = c.State
-	w.Emit(e)
-}
-
-// Emit implements analyze.Host.
-func (w *worker) Emit(e *event.Event) {
-	if e.Time == 0 {
-		e.Time = w.now
-	}
-	if e.Severity == finding.Unknown {
-		e.Severity = finding.Info
-	}
-	w.events++
-	e.UID = strconv.FormatUint(w.s.run, 36) + "-" + strconv.Itoa(w.n) + "-" + strconv.FormatUint(w.events, 36)
-	w.stats.Events++
-	w.s.sink.Emit(e)
-}
-
-// Evidence implements analyze.Host.
-func (w *worker) Evidence(e device.Evidence) { w.evidence.observe(e) }
-
-func (w *worker) emitEvidence(e device.Evidence, renewed bool) {
-	ev := &event.Event{Time: e.Last, Activity: 1, Protocol: "", Detail: &event.DeviceEvidence{Evidence: e}}
-	if renewed {
-		ev.Activity = 2
-	}
-	w.Emit(ev)
-}
-
-// Pseudonym implements analyze.Host.
-func (w *worker) Pseudonym(kind pseudonym.Kind, value string) string {
-	return w.s.key.Of(kind, value)
+	w.emitConnection(f, 6)
 }
 
 // frameAnalysers gives the packet to the analysers of protocols without flows.
@@ -446,10 +401,20 @@ func (w *worker) recovered(name string) {
 	}
 }
 
+// publishPause is how much of this machine's time passes between two
+// publications: of a file, thousands of seconds go by in one.
+const publishPause = 100 * time.Millisecond
+
 // publish copies the counts for Sensor.Stats, once per second of capture time.
 func (w *worker) publish() {
 	w.publishAt = w.now + 1e9
+	now := time.Now()
+	if now.Sub(w.publishedAt) < publishPause {
+		return
+	}
+	w.publishedAt = now
 	w.stats.ActiveFlows = uint64(w.table.count)
+	w.countVLAN()
 	c := w.stats.clone()
 	c.TCP, c.Fragments = w.tcp, w.frags.Stats()
 	w.published.Store(&c)
@@ -463,6 +428,7 @@ func (w *worker) finish() {
 		}
 	}
 	w.evidence.flush()
+	w.countVLAN()
 	w.stats.ActiveFlows = 0
 	w.stats.TCP = w.tcp
 	w.stats.Fragments = w.frags.Stats()

@@ -99,6 +99,9 @@ func Looks(b []byte) (yes, maybe bool) {
 		}
 		return false, false
 	}
+	if binary.LittleEndian.Uint32(b[20:]) != ^binary.LittleEndian.Uint32(b) { // magic
+		return false, false
+	}
 	_, err := ParseHeader(b)
 	return err == nil, false
 }

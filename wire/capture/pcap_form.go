@@ -33,6 +33,7 @@ func (s *pcapSource) pickRecordForm() {
 			break
 		}
 	}
+	s.usual = s.hlen == recordLen && !s.form.big && s.swapped == capturedFirst
 	switch {
 	case s.hlen == nokiaRecordLen:
 		s.format = "Nokia pcap"

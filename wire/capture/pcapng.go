@@ -108,6 +108,7 @@ func (s *ngSource) Next(f *Frame) error {
 		if !w.need(n) {
 			return s.shortBlock(w.offset(), kind, total)
 		}
+		w.ahead(w.start+n, n)
 		if back := s.u32(w.at(n-4, 4)); back != total {
 			return s.corrupt("block of type 0x%x: length %d at the front, %d at the end", kind, total, back)
 		}

@@ -7,6 +7,7 @@ import "io"
 const (
 	windowFirst = 64 << 10
 	windowUsual = 1 << 20
+	viewUsual   = 4 << 20 // costs no memory of its own, and moving it does cost
 )
 
 // window is the stretch of the input that is in memory. Frames are slices of
@@ -14,7 +15,8 @@ const (
 //
 // It begins small, so that hundreds of files can be merged, and grows while
 // reads fill it. Beyond windowUsual it grows only for a caller who needs more
-// bytes at once, and only when it is full of bytes that came.
+// bytes at once, and only when it is full of bytes that came. A view is wider than
+// what is read: viewUsual.
 type window struct {
 	r          io.Reader
 	view       View // instead of r
@@ -81,7 +83,7 @@ func (w *window) fill() {
 // look moves the view so that it begins at start, and doubles it as fill does
 // the buffer.
 func (w *window) look() {
-	n := max(windowFirst, min(2*len(w.buf), windowUsual), 2*w.have())
+	n := max(windowFirst, min(2*len(w.buf), viewUsual), 2*w.have())
 	off := w.offset()
 	b, err := w.view(off, n)
 	if err == nil && len(b) <= w.have() {
@@ -110,5 +112,22 @@ func (w *window) skip(n int64) bool {
 			return false
 		}
 		w.fill()
+	}
+}
+
+// guessed is how many records beyond the next are brought nearer.
+const guessed = 2
+
+// ahead has the heads of the coming records brought nearer while the present
+// one is worked on: of the next one, at buf[i], and of those behind it, which
+// are guessed to be n bytes long each, as records in a transfer are. What a
+// record and its frame's headers say lies within two lines of the cache.
+func (w *window) ahead(i, n int) {
+	for range 1 + guessed {
+		if i >= w.end {
+			return
+		}
+		prefetch(&w.buf[i])
+		i += n
 	}
 }

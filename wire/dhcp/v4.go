@@ -134,24 +134,36 @@ func LooksV4(b []byte) bool {
 // ParseV4 reads a message. When it ends early or contradicts itself, what was
 // read so far comes with the error.
 func ParseV4(b []byte) (*V4, error) {
+	m := new(V4)
+	return m, m.Parse(b)
+}
+
+// Reset makes m empty; the room of its lists stays.
+func (m *V4) Reset() {
+	*m = V4{Routers: m.Routers[:0], DNS: m.DNS[:0], NTP: m.NTP[:0], Options: m.Options[:0]}
+}
+
+// Parse reads a message into m, which is reset before.
+func (m *V4) Parse(b []byte) error {
+	m.Reset()
 	r := octet.New(b)
 	op, htype, hlen := r.U8("operation"), r.U8("hardware type"), r.U8("hardware length")
-	m := &V4{Reply: op == 2, Hops: r.U8("hops"), XID: r.U32("transaction")}
+	m.Reply, m.Hops, m.XID = op == 2, r.U8("hops"), r.U32("transaction")
 	r.Skip(2, "seconds")
 	m.Broadcast = r.U16("flags")&0x8000 != 0
 	m.Ciaddr, m.Yiaddr, m.Siaddr, m.Giaddr = r.IPv4("ciaddr"), r.IPv4("yiaddr"), r.IPv4("siaddr"), r.IPv4("giaddr")
 	chaddr, sname, file := r.Bytes(16, "chaddr"), r.Bytes(64, "sname"), r.Bytes(128, "file")
 	if r.Err() != nil {
-		return m, r.Err()
+		return r.Err()
 	}
 	if op != 1 && op != 2 || hlen > 16 {
-		return m, ErrNotDHCP
+		return ErrNotDHCP
 	}
 	if hlen == 6 && (htype == 1 || htype == 6) {
 		copy(m.ClientMAC[:], chaddr)
 	}
 	if r.Len() < 4 || r.U32("magic cookie") != magic {
-		return m, ErrNotDHCP
+		return ErrNotDHCP
 	}
 	w := v4Walk{m: m}
 	base := r.Offset()
@@ -168,7 +180,7 @@ func ParseV4(b []byte) (*V4, error) {
 		m.TFTPServer = printable.Text(cString(sname), printable.Max)
 	}
 	w.finish()
-	return m, err
+	return err
 }
 
 // v4Walk collects options. Pieces of an option are joined before it is read.
@@ -223,15 +235,15 @@ func (w *v4Walk) finish() {
 		case 1:
 			m.SubnetMask = addr4(v)
 		case 3:
-			m.Routers = addrs4(v)
+			m.Routers = addrs4(m.Routers[:0], v)
 		case 6:
-			m.DNS = addrs4(v)
+			m.DNS = addrs4(m.DNS[:0], v)
 		case 12:
 			m.Hostname = printable.Text(v, printable.Max)
 		case 15:
 			m.Domain = printable.Text(v, printable.Max)
 		case 42:
-			m.NTP = addrs4(v)
+			m.NTP = addrs4(m.NTP[:0], v)
 		case 50:
 			m.RequestedIP = addr4(v)
 		case 51:

@@ -26,7 +26,7 @@ func addr4(b []byte) netip.Addr {
 	return netip.AddrFrom4([4]byte(b))
 }
 
-func addrs4(b []byte) (out []netip.Addr) {
+func addrs4(out []netip.Addr, b []byte) []netip.Addr {
 	for len(b) >= 4 && len(out) < MaxList {
 		out = append(out, netip.AddrFrom4([4]byte(b)))
 		b = b[4:]

@@ -116,6 +116,9 @@ func ParseStartup(b []byte) (*Startup, error) {
 
 // Looks tells whether b begins with a startup packet.
 func Looks(b []byte) (yes, maybe bool) {
+	if len(b) > 0 && b[0] != 0 || len(b) > 1 && b[1] != 0 { // no length begins like that; said without an error, which costs
+		return false, false
+	}
 	n, err := StartupSize(b)
 	if err != nil {
 		return false, false

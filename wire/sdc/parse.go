@@ -62,15 +62,22 @@ func Parse(b []byte) (*Envelope, error) {
 	return r.e, nil
 }
 
-// up gives the name of the n-th ancestor of the element, "" when there is none.
-func (r *reader) up(n int) string {
+// up gives the name of the n-th ancestor of the element, nothing when there is
+// none.
+func (r *reader) up(n int) []byte {
 	if i := r.t.Depth() - 1 - n; i >= 0 {
-		return string(r.path[i])
+		return r.path[i]
 	}
-	return ""
+	return nil
 }
 
-func (r *reader) attr(name string) string { return clip(xmltok.AppendUnescaped(nil, r.t.Attr(name))) }
+func (r *reader) attr(name string) string {
+	v := r.t.Attr(name)
+	if bytes.IndexByte(v, '&') >= 0 {
+		v = xmltok.AppendUnescaped(nil, v)
+	}
+	return clip(v)
+}
 
 func clip(b []byte) string {
 	b = bytes.TrimSpace(b)
@@ -82,18 +89,17 @@ func clip(b []byte) string {
 
 func (r *reader) start() {
 	t, e := &r.t, r.e
-	space := string(t.Space())
-	if strings.HasPrefix(space, ieee11073) {
+	space := t.Space()
+	if !e.SDC && bytes.HasPrefix(space, []byte(ieee11073)) {
 		e.SDC = true
 	}
-	local := string(t.Local())
-	if t.Depth() == 3 && r.up(1) == "Body" && e.Body.Local == "" {
-		e.Body = QName{clip([]byte(space)), clip(t.Local())}
+	if t.Depth() == 3 && string(r.up(1)) == "Body" && e.Body.Local == "" {
+		e.Body = QName{clip(space), clip(t.Local())}
 		e.MdibVersion = r.attr("MdibVersion")
 	}
-	switch local {
+	switch string(t.Local()) {
 	case "Hello", "Bye", "Probe", "Resolve", "ProbeMatch", "ResolveMatch":
-		if space != NSDiscovery && space != NSDiscovery05 {
+		if string(space) != NSDiscovery && string(space) != NSDiscovery05 {
 			break
 		}
 		if len(e.Matches) >= MaxMatches {
@@ -110,14 +116,14 @@ func (r *reader) start() {
 		e.MDS = append(e.MDS, MDS{Handle: r.attr("Handle")})
 		r.mds = &e.MDS[len(e.MDS)-1]
 	case "Type":
-		if r.mds != nil && r.up(1) == "Mds" && r.mds.Code == "" {
+		if r.mds != nil && string(r.up(1)) == "Mds" && r.mds.Code == "" {
 			r.mds.Code, r.mds.CodingSystem, r.mds.Symbol = r.attr("Code"), r.attr("CodingSystem"), r.attr("SymbolicCodeName")
 		}
 	case "LocationDetail":
 		e.Location = Location{r.attr("Facility"), r.attr("Building"), r.attr("Floor"), r.attr("PoC"), r.attr("Room"), r.attr("Bed")}
 	case "State", "ContextState", "MetricState", "AlertState", "ComponentState", "OperationalState", "ProposedContextState", "ProposedMetricState":
 		e.States++
-		if local == "AlertState" {
+		if t.Is("AlertState") {
 			e.Alerts++
 		}
 		_, typ := t.Resolve(t.Attr("type"))
@@ -126,7 +132,7 @@ func (r *reader) start() {
 		case "PatientContextState":
 			r.patient = t.Depth()
 		case "AlertConditionState", "LimitAlertConditionState", "AlertSignalState", "AlertSystemState":
-			if local == "State" {
+			if t.Is("State") {
 				e.Alerts++
 			}
 		case "RealTimeSampleArrayMetricState", "DistributionSampleArrayMetricState":
@@ -145,8 +151,8 @@ func (r *reader) start() {
 	}
 }
 
-func (r *reader) list(p *[]string, s string) {
-	for _, f := range strings.Fields(s) {
+func (r *reader) list(p *[]string, text []byte) {
+	for _, f := range strings.Fields(string(text)) {
 		if len(*p) >= MaxList {
 			r.e.Truncated = true
 			return
@@ -166,9 +172,9 @@ func (r *reader) qnames(p *[]QName, s []byte) {
 	}
 }
 
-func set(p *string, v string) {
+func set(p *string, text []byte) {
 	if *p == "" {
-		*p = v
+		*p = clip(text)
 	}
 }
 
@@ -185,85 +191,84 @@ func (r *reader) end() {
 	if len(text) == 0 {
 		return
 	}
-	long := string(text)
-	v := clip(text)
-	parent := r.up(1)
-	switch local := string(t.Local()); {
-	case parent == "Header":
-		switch local {
+	parent := func(name string) bool { return string(r.up(1)) == name }
+	switch {
+	case parent("Header"):
+		switch string(t.Local()) {
 		case "Action":
-			set(&e.Action, v)
+			set(&e.Action, text)
 		case "MessageID":
-			set(&e.MessageID, v)
+			set(&e.MessageID, text)
 		case "RelatesTo":
-			set(&e.RelatesTo, v)
+			set(&e.RelatesTo, text)
 		case "To":
-			set(&e.To, v)
+			set(&e.To, text)
 		}
 	case r.patient > 0:
-		if local == "Givenname" || local == "Familyname" || local == "Birthname" || local == "Middlename" {
+		if t.Is("Givenname") || t.Is("Familyname") || t.Is("Birthname") || t.Is("Middlename") {
 			e.PatientName = true
 		}
-	case local == "Address" && parent == "EndpointReference":
+	case t.Is("Address") && parent("EndpointReference"):
 		if r.match != nil {
-			set(&r.match.Endpoint, v)
+			set(&r.match.Endpoint, text)
 		}
-	case local == "Types" && (parent == "Host" || parent == "Hosted"):
+	case t.Is("Types") && (parent("Host") || parent("Hosted")):
 		r.qnames(&e.HostTypes, text)
-	case r.match != nil && local == "Types":
+	case r.match != nil && t.Is("Types"):
 		r.qnames(&r.match.Types, text)
-	case r.match != nil && local == "Scopes":
-		r.list(&r.match.Scopes, long)
-	case r.match != nil && local == "XAddrs":
-		r.list(&r.match.XAddrs, long)
-	case r.match != nil && local == "MetadataVersion":
-		set(&r.match.MetadataVersion, v)
-	case parent == "ThisDevice" || parent == "ThisModel":
-		switch local {
+	case r.match != nil && t.Is("Scopes"):
+		r.list(&r.match.Scopes, text)
+	case r.match != nil && t.Is("XAddrs"):
+		r.list(&r.match.XAddrs, text)
+	case r.match != nil && t.Is("MetadataVersion"):
+		set(&r.match.MetadataVersion, text)
+	case parent("ThisDevice") || parent("ThisModel"):
+		switch string(t.Local()) {
 		case "FriendlyName":
-			set(&e.FriendlyName, v)
+			set(&e.FriendlyName, text)
 		case "FirmwareVersion":
-			set(&e.Firmware, v)
+			set(&e.Firmware, text)
 		case "SerialNumber":
-			set(&e.Serial, v)
+			set(&e.Serial, text)
 		case "Manufacturer":
-			set(&e.Manufacturer, v)
+			set(&e.Manufacturer, text)
 		case "ModelName":
-			set(&e.Model, v)
+			set(&e.Model, text)
 		case "ModelNumber":
-			set(&e.ModelNumber, v)
+			set(&e.ModelNumber, text)
 		}
-	case r.mds != nil && parent == "MetaData":
-		switch local {
+	case r.mds != nil && parent("MetaData"):
+		switch string(t.Local()) {
 		case "Manufacturer":
-			set(&r.mds.Manufacturer, v)
+			set(&r.mds.Manufacturer, text)
 		case "ModelName":
-			set(&r.mds.Model, v)
+			set(&r.mds.Model, text)
 		case "ModelNumber":
-			set(&r.mds.ModelNumber, v)
+			set(&r.mds.ModelNumber, text)
 		case "SerialNumber":
-			set(&r.mds.Serial, v)
+			set(&r.mds.Serial, text)
 		case "LotNumber":
-			set(&r.mds.Lot, v)
+			set(&r.mds.Lot, text)
 		}
-	case r.mds != nil && parent == "Udi":
-		switch local {
+	case r.mds != nil && parent("Udi"):
+		switch string(t.Local()) {
 		case "HumanReadableForm":
-			set(&r.mds.UDI, v)
+			set(&r.mds.UDI, text)
 		case "DeviceIdentifier":
-			set(&r.mds.DI, v)
+			set(&r.mds.DI, text)
 		}
-	case r.mds != nil && parent == "Type" && local == "ConceptDescription" && r.up(2) == "Mds":
-		set(&r.mds.Concept, v)
-	case local == "OperationHandleRef":
-		set(&e.Operation, v)
-	case local == "InvocationState":
-		set(&e.Invocation, v)
-	case local == "Filter" && parent == "Subscribe":
-		r.list(&e.Filter, long)
-	case local == "Expires":
-		set(&e.Expires, v)
-	case local == "Value" && (parent == "Code" || parent == "Subcode"), local == "faultcode":
+	case r.mds != nil && t.Is("ConceptDescription") && parent("Type") && string(r.up(2)) == "Mds":
+		set(&r.mds.Concept, text)
+	case t.Is("OperationHandleRef"):
+		set(&e.Operation, text)
+	case t.Is("InvocationState"):
+		set(&e.Invocation, text)
+	case t.Is("Filter") && parent("Subscribe"):
+		r.list(&e.Filter, text)
+	case t.Is("Expires"):
+		set(&e.Expires, text)
+	case t.Is("Value") && (parent("Code") || parent("Subcode")), t.Is("faultcode"):
+		v := clip(text)
 		if i := strings.LastIndexByte(v, ':'); i >= 0 {
 			v = v[i+1:]
 		}

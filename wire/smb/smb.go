@@ -98,6 +98,9 @@ func Looks(b []byte) (yes, maybe bool) {
 	if len(b) < SessionSize {
 		return false, len(b) == 0 || b[0] == 0 || b[0] == SessionRequest
 	}
+	if b[0] != SessionMessage && b[0] != SessionRequest && b[0] != SessionPositive {
+		return false, false
+	}
 	kind, n, err := ParseSession(b)
 	if err != nil {
 		return false, false

@@ -145,27 +145,39 @@ func Looks(b []byte, missing int) bool {
 // Parse reads one message. What was read before an error comes with it.
 func Parse(b []byte, missing int) (*Message, error) {
 	m := &Message{}
+	return m, m.Parse(b, missing)
+}
+
+// Reset makes m empty; the room for bindings stays.
+func (m *Message) Reset() {
+	clear(m.Bindings)
+	*m = Message{Bindings: m.Bindings[:0]}
+}
+
+// Parse reads one message into m, which is reset before.
+func (m *Message) Parse(b []byte, missing int) error {
+	m.Reset()
 	r := ber.NewReader(b)
 	r.Lenient = missing > 0
 	seq, err := r.Sequence()
 	if err != nil {
-		return m, err
+		return err
 	}
 	v, err := seq.Int()
 	if err != nil {
-		return m, err
+		return err
 	}
 	m.Version = int(v)
 	switch v {
 	case V1, V2c:
 		if m.Community, err = seq.OctetString(); err != nil {
-			return m, err
+			return err
 		}
-		return m, m.pdu(&seq)
+		return m.pdu(&seq)
 	case V3:
-		return m, m.v3(&seq)
+		return m.v3(&seq)
 	}
-	return m, ErrNotSNMP
+	return ErrNotSNMP
 }
 
 // v3 reads msgGlobalData, the security parameters and the scoped PDU (RFC 3412 §6).

@@ -142,6 +142,26 @@ func (h *Half) Drop(b *Budget) {
 	}
 }
 
+// Quiet reports whether nothing waits behind a hole.
+func (h *Half) Quiet() bool { return !h.acked && (h.wait == nil || len(h.wait.segs) == 0) }
+
+// Continue is Push for the segment that most segments are: whole, without SYN or FIN, the
+// next one of a half in which nothing waits. It returns the bytes that are to
+// be delivered, after which there is nothing to pull. It reports false, and has
+// changed nothing, where Push is needed.
+func (h *Half) Continue(seq uint32, payload []byte, st *Stats) (data []byte, ok bool) {
+	if seq != h.next || !h.started || h.finSeen || len(payload) == 0 || !h.Quiet() {
+		return nil, false
+	}
+	st.Segments++
+	st.InOrder++
+	h.invalid = 0
+	h.next += uint32(len(payload))
+	k := min(h.skip, int64(len(payload)))
+	h.skip -= k
+	return payload[k:], true
+}
+
 // Push takes a segment: its sequence number, flags and payload, of which
 // missing bytes at the end were not captured. It returns the first chunk that
 // can be delivered; the caller then calls Pull until it reports false. ok is

@@ -5,6 +5,7 @@ package stream
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 )
 
@@ -296,6 +297,86 @@ func TestFarSequenceNumbersRestartTheStreamOnlyAfterSeveral(t *testing.T) {
 	c, _ = r.h.Pull(false, &r.b, &r.st)
 	if !bytes.Equal(c.Data, []byte("far")) {
 		t.Errorf("delivered %q", c.Data)
+	}
+}
+
+// TestContinueIsPushForWhatIsInOrder plays the same segments, acknowledgements
+// and skips to two halves, of which one is asked to Continue first.
+func TestContinueIsPushForWhatIsInOrder(t *testing.T) {
+	const isn = 0xfffff000
+	continued := 0
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 7))
+		type side struct {
+			h   Half
+			b   Budget
+			st  Stats
+			out []Chunk
+		}
+		x, y := side{b: Budget{Max: 1 << 20}}, side{b: Budget{Max: 1 << 20}}
+		push := func(s *side, seq uint32, syn, fin bool, p []byte, missing int) {
+			c, ok := s.h.Push(seq, syn, fin, p, missing, &s.b, &s.st)
+			for ok {
+				if c.Data != nil || c.Gap > 0 {
+					s.out = append(s.out, Chunk{bytes.Clone(c.Data), c.Gap})
+				}
+				c, ok = s.h.Pull(false, &s.b, &s.st)
+			}
+		}
+		begun := rnd.IntN(4) != 0
+		for _, s := range []*side{&x, &y} {
+			if begun {
+				push(s, isn, true, false, nil, 0)
+			}
+		}
+		pos := int64(0)
+		for range 60 {
+			from, n, missing := pos, int64(rnd.IntN(40)), 0
+			switch rnd.IntN(8) {
+			case 0:
+				from += int64(rnd.IntN(60)) - 20
+			case 1:
+				missing = rnd.IntN(3)
+			case 2:
+				k := int64(rnd.IntN(100))
+				x.h.Skip(k, &x.b)
+				y.h.Skip(k, &y.b)
+			case 3:
+				ack := uint32(isn + 1 + pos + int64(rnd.IntN(50)))
+				x.h.Acked(ack, 1)
+				y.h.Acked(ack, 1)
+			}
+			from = max(0, from)
+			fin := rnd.IntN(40) == 0
+			p := content(from, n)
+			seq := isn + 1 + uint32(from)
+			before := x.h
+			d, ok := []byte(nil), false
+			if !fin && missing == 0 {
+				d, ok = x.h.Continue(seq, p, &x.st)
+			}
+			switch {
+			case !ok && x.h != before:
+				t.Fatalf("seed %d: it refused and changed something", seed)
+			case !ok:
+				push(&x, seq, false, fin, p, missing)
+			case len(d) > 0:
+				x.out = append(x.out, Chunk{bytes.Clone(d), 0})
+				fallthrough
+			default:
+				continued++
+			}
+			push(&y, seq, false, fin, p, missing)
+			pos = max(pos, from+n)
+			a, b := x.h, y.h
+			a.wait, b.wait = nil, nil
+			if a != b || x.st != y.st || x.b != y.b || !reflect.DeepEqual(x.out, y.out) {
+				t.Fatalf("seed %d: with Continue\n%+v %+v %v\nwithout\n%+v %+v %v", seed, x.h, x.st, x.out, y.h, y.st, y.out)
+			}
+		}
+	}
+	if continued < 1000 {
+		t.Errorf("only %d segments were continued with", continued)
 	}
 }
 

@@ -253,6 +253,9 @@ func Looks(b []byte) (yes, maybe bool) {
 	if len(b) < HeaderSize {
 		return false, len(b) == 0 || b[0] == TypePrelogin || b[0] == TypeLogin7
 	}
+	if b[0] != TypePrelogin && b[0] != TypeLogin7 {
+		return false, false
+	}
 	h, err := ParseHeader(b)
 	if err != nil || h.Length < HeaderSize+11 || h.Length > 4096 {
 		return false, false

@@ -5,7 +5,6 @@ package tlsmeta
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -23,23 +22,58 @@ const (
 // JA4 returns the client's fingerprint, "t13d1516h2_8daaf6152771_e5627efa2ab1".
 // Clients that shuffle their extensions keep their JA4.
 func (h *ClientHello) JA4(t Transport) string {
-	ciphers, exts, sigs := h.ja4Lists()
-	a := h.ja4a(t, len(ciphers))
-	b, c := hash12(ciphers), "000000000000"
-	if exts != "" {
-		if sigs != "" {
-			exts += "_" + sigs
+	var room [1024]byte // enough for nearly all
+	buf := appendHex4(room[:0], h.Ciphers, true, false)
+	ciphers := (len(buf) + 1) / 5
+	out := make([]byte, 0, len("t13d1516h2_8daaf6152771_e5627efa2ab1"))
+	out = h.appendJA4a(out, t, ciphers)
+	out = appendHash12(append(out, '_'), buf)
+	buf = appendHex4(room[:0], h.Extensions, true, true)
+	if len(buf) > 0 {
+		n := len(buf)
+		if buf = appendHex4(append(buf, '_'), h.SigAlgs, false, false); len(buf) == n+1 {
+			buf = buf[:n]
 		}
-		sum := sha256.Sum256([]byte(exts))
-		c = hex.EncodeToString(sum[:6])
 	}
-	return a + "_" + b + "_" + c
+	return string(appendHash12(append(out, '_'), buf))
+}
+
+// appendHex4 writes numbers as four lower-case hexadecimal digits with commas
+// between, GREASE left out: sorted when asked, and without the extensions whose
+// content is hashed elsewhere.
+func appendHex4(dst []byte, list []uint16, sorted, extensions bool) []byte {
+	const digits = "0123456789abcdef"
+	var room [128]uint16
+	kept := room[:0]
+	for _, v := range list {
+		if !IsGREASE(v) && !(extensions && (v == ExtServerName || v == ExtALPN)) {
+			kept = append(kept, v)
+		}
+	}
+	if sorted {
+		slices.Sort(kept)
+	}
+	for i, v := range kept {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15])
+	}
+	return dst
+}
+
+func appendHash12(dst, list []byte) []byte {
+	if len(list) == 0 {
+		return append(dst, "000000000000"...)
+	}
+	sum := sha256.Sum256(list)
+	return hex.AppendEncode(dst, sum[:6])
 }
 
 // JA4Raw returns what JA4 hashes, "JA4_r" in its authors' words.
 func (h *ClientHello) JA4Raw(t Transport) string {
 	ciphers, exts, sigs := h.ja4Lists()
-	s := h.ja4a(t, len(ciphers)) + "_" + strings.Join(ciphers, ",") + "_" + exts
+	s := string(h.appendJA4a(nil, t, len(ciphers))) + "_" + strings.Join(ciphers, ",") + "_" + exts
 	if sigs != "" {
 		s += "_" + sigs
 	}
@@ -60,7 +94,7 @@ func (h *ClientHello) ja4Lists() (ciphers []string, exts, sigs string) {
 	return ciphers, strings.Join(e, ","), strings.Join(hex4(h.SigAlgs), ",")
 }
 
-func (h *ClientHello) ja4a(t Transport, ciphers int) string {
+func (h *ClientHello) appendJA4a(dst []byte, t Transport, ciphers int) []byte {
 	version := "00"
 	switch h.Offered()[0] {
 	case TLS13:
@@ -92,7 +126,10 @@ func (h *ClientHello) ja4a(t Transport, ciphers int) string {
 			exts++
 		}
 	}
-	return fmt.Sprintf("%c%s%c%02d%02d%s", t, version, sni, min(ciphers, 99), min(exts, 99), h.ja4ALPN())
+	ciphers, exts = min(ciphers, 99), min(exts, 99)
+	dst = append(append(append(dst, byte(t)), version...), sni)
+	dst = append(dst, byte('0'+ciphers/10), byte('0'+ciphers%10), byte('0'+exts/10), byte('0'+exts%10))
+	return append(dst, h.ja4ALPN()...)
 }
 
 // ja4ALPN returns the first and last character of the first ALPN value, or of
@@ -128,12 +165,4 @@ func hex4(list []uint16) []string {
 		out = append(out, s[:4])
 	}
 	return out
-}
-
-func hash12(list []string) string {
-	if len(list) == 0 {
-		return "000000000000"
-	}
-	sum := sha256.Sum256([]byte(strings.Join(list, ",")))
-	return hex.EncodeToString(sum[:6])
 }

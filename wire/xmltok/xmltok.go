@@ -76,7 +76,11 @@ type Tokenizer struct {
 
 // Reset starts on a new document.
 func (t *Tokenizer) Reset(b []byte) {
-	*t = Tokenizer{b: b}
+	// What the arrays hold beyond their counts is never read: to clear all of
+	// them would cost more than most documents.
+	t.b, t.off, t.tokens, t.err, t.done = b, 0, 0, nil, false
+	t.kind, t.prefix, t.local, t.text, t.cdata = None, nil, nil, nil, false
+	t.nattrs, t.empty, t.popDue, t.depth, t.nbinds, t.started = 0, false, false, 0, 0, false
 	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
 		t.off = 3
 	}

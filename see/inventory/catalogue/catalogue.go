@@ -5,20 +5,18 @@
 // implementation identifiers (PS3.7 Annex D.3.3.2).
 //
 // The knowledge is in the YAML files beside the code; each file says how it is
-// read. It is decoded strictly, once, at first use. A look-up is linear in the
-// words of the text, which is cut at MaxText bytes. Nothing is decided here:
+// read. tables.go is made from them by the package's tests, so that a program that
+// starts has nothing to decode. A look-up is linear in the words of the text, which is cut at MaxText bytes. Nothing is decided here:
 // what a name is worth as evidence is the inventory's business.
 package catalogue
 
 import (
-	_ "embed"
 	"fmt"
 	"sort"
 	"strings"
 	"sync"
 
 	"github.com/asepsis/asepsis/core/device"
-	"github.com/goccy/go-yaml"
 )
 
 // MaxText is how much of a text is looked at.
@@ -26,15 +24,6 @@ const MaxText = 256
 
 // maxWords bounds the words of a text.
 const maxWords = 32
-
-//go:embed vendors.yaml
-var vendorsYAML []byte
-
-//go:embed products.yaml
-var productsYAML []byte
-
-//go:embed implementations.yaml
-var implementationsYAML []byte
 
 // Kind is what a manufacturer mainly makes.
 type Kind string
@@ -94,111 +83,110 @@ type index struct {
 	versions []implementation
 }
 
-type implementation struct {
-	Root    string `yaml:"root"`
-	Version string `yaml:"version"`
-	Vendor  string `yaml:"vendor"`
-	Toolkit string `yaml:"toolkit"`
+// tables is what the YAML files say.
+type tables struct {
+	vendors         []vendorEntry
+	products        []productEntry
+	implementations []implementation
 }
 
+type vendorEntry struct {
+	name   string
+	kind   Kind
+	match  []string
+	brands []brandEntry // by name
+}
+
+type brandEntry struct {
+	name  string
+	match []string
+}
+
+type productEntry struct {
+	vendor, brand string
+	class         device.Class
+	models        []string
+}
+
+// implementation has either a root or a version.
+type implementation struct{ root, version, vendor, toolkit string }
+
 var load = sync.OnceValue(func() *index {
-	x, err := build(vendorsYAML, productsYAML, implementationsYAML)
+	x, err := build(builtin())
 	if err != nil {
-		panic("BUG: embedded catalogue: " + err.Error())
+		panic("BUG: catalogue: " + err.Error())
 	}
 	return x
 })
 
-func build(vendors, products, impls []byte) (*index, error) {
+func build(t tables) (*index, error) {
 	x := &index{vendors: map[string][]pattern{}, products: map[string][]pattern{}, kinds: map[string]Kind{}}
-	var vs []struct {
-		Name   string              `yaml:"name"`
-		Kind   Kind                `yaml:"kind"`
-		Match  []string            `yaml:"match"`
-		Brands map[string][]string `yaml:"brands"`
-	}
-	if err := yaml.UnmarshalWithOptions(vendors, &vs, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("vendors: %w", err)
-	}
 	taken := map[string]string{}
-	for _, v := range vs {
-		if _, dup := x.kinds[v.Name]; dup || v.Name == "" {
-			return nil, fmt.Errorf("vendors: %q is there twice or empty", v.Name)
+	for _, v := range t.vendors {
+		if _, dup := x.kinds[v.name]; dup || v.name == "" {
+			return nil, fmt.Errorf("vendors: %q is there twice or empty", v.name)
 		}
-		x.kinds[v.Name] = v.Kind
+		x.kinds[v.name] = v.kind
 		add := func(brand, m string) error {
-			p := pattern{vendor: Vendor{Name: v.Name, Brand: brand, Kind: v.Kind}}
+			p := pattern{vendor: Vendor{Name: v.name, Brand: brand, Kind: v.kind}}
 			p.whole, p.begin = strings.HasPrefix(m, "="), strings.HasPrefix(m, "^")
 			p.words = Words(strings.TrimLeft(m, "=^"))
 			if len(p.words) == 0 {
-				return fmt.Errorf("vendors: %s: %q has no words", v.Name, m)
+				return fmt.Errorf("vendors: %s: %q has no words", v.name, m)
 			}
 			key := strings.Join(p.words, " ")
-			if other, dup := taken[key]; dup && other != v.Name {
-				return fmt.Errorf("vendors: %q is claimed by %s and %s", m, other, v.Name)
+			if other, dup := taken[key]; dup && other != v.name {
+				return fmt.Errorf("vendors: %q is claimed by %s and %s", m, other, v.name)
 			}
-			taken[key] = v.Name
+			taken[key] = v.name
 			p.vendor.words = len(p.words)
 			x.vendors[p.words[0]] = append(x.vendors[p.words[0]], p)
 			return nil
 		}
-		for _, m := range v.Match {
+		for _, m := range v.match {
 			if err := add("", m); err != nil {
 				return nil, err
 			}
 		}
-		for brand, ms := range v.Brands {
-			for _, m := range ms {
-				if err := add(brand, m); err != nil {
+		for _, b := range v.brands {
+			for _, m := range b.match {
+				if err := add(b.name, m); err != nil {
 					return nil, err
 				}
 			}
 		}
 	}
-	var ps []struct {
-		Vendor string       `yaml:"vendor"`
-		Brand  string       `yaml:"brand"`
-		Class  device.Class `yaml:"class"`
-		Models []string     `yaml:"models"`
-	}
-	if err := yaml.UnmarshalWithOptions(products, &ps, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("products: %w", err)
-	}
-	for _, p := range ps {
-		if _, ok := x.kinds[p.Vendor]; !ok {
-			return nil, fmt.Errorf("products: vendor %q is not in vendors.yaml", p.Vendor)
+	for _, p := range t.products {
+		if _, ok := x.kinds[p.vendor]; !ok {
+			return nil, fmt.Errorf("products: vendor %q is not in vendors.yaml", p.vendor)
 		}
-		if !p.Class.Valid() {
-			return nil, fmt.Errorf("products: class %q of %s is not in the taxonomy", p.Class, p.Vendor)
+		if !p.class.Valid() {
+			return nil, fmt.Errorf("products: class %q of %s is not in the taxonomy", p.class, p.vendor)
 		}
-		for _, m := range p.Models {
+		for _, m := range p.models {
 			name := strings.TrimRight(m, "!")
 			q := pattern{words: Words(name), whole: strings.HasSuffix(m, "!!")}
 			if len(q.words) == 0 {
-				return nil, fmt.Errorf("products: %s: %q has no words", p.Vendor, m)
+				return nil, fmt.Errorf("products: %s: %q has no words", p.vendor, m)
 			}
-			q.product = Product{Vendor: p.Vendor, Brand: p.Brand, Model: name, Class: p.Class, NeedsVendor: strings.HasSuffix(m, "!"), words: len(q.words)}
+			q.product = Product{Vendor: p.vendor, Brand: p.brand, Model: name, Class: p.class, NeedsVendor: strings.HasSuffix(m, "!"), words: len(q.words)}
 			x.products[q.words[0]] = append(x.products[q.words[0]], q)
 		}
 	}
-	var is []implementation
-	if err := yaml.UnmarshalWithOptions(impls, &is, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("implementations: %w", err)
-	}
-	for _, i := range is {
-		if i.Vendor != "" {
-			if _, ok := x.kinds[i.Vendor]; !ok {
-				return nil, fmt.Errorf("implementations: vendor %q is not in vendors.yaml", i.Vendor)
+	for _, i := range t.implementations {
+		if i.vendor != "" {
+			if _, ok := x.kinds[i.vendor]; !ok {
+				return nil, fmt.Errorf("implementations: vendor %q is not in vendors.yaml", i.vendor)
 			}
 		}
-		if i.Root != "" {
+		if i.root != "" {
 			x.roots = append(x.roots, i)
 		} else {
-			i.Version = strings.ToUpper(i.Version)
+			i.version = strings.ToUpper(i.version)
 			x.versions = append(x.versions, i)
 		}
 	}
-	sort.SliceStable(x.roots, func(a, b int) bool { return len(x.roots[a].Root) > len(x.roots[b].Root) })
+	sort.SliceStable(x.roots, func(a, b int) bool { return len(x.roots[a].root) > len(x.roots[b].root) })
 	return x, nil
 }
 
@@ -352,13 +340,13 @@ func FindImplementation(uid, version string) (Implementation, bool) {
 	x := load()
 	v := strings.ToUpper(version)
 	for _, i := range x.versions {
-		if strings.HasPrefix(v, i.Version) {
-			return Implementation{Vendor: i.Vendor, Toolkit: i.Toolkit}, true
+		if strings.HasPrefix(v, i.version) {
+			return Implementation{Vendor: i.vendor, Toolkit: i.toolkit}, true
 		}
 	}
 	for _, i := range x.roots {
-		if uid == i.Root || strings.HasPrefix(uid, i.Root) && uid[len(i.Root)] == '.' {
-			return Implementation{Vendor: i.Vendor, Toolkit: i.Toolkit}, true
+		if uid == i.root || strings.HasPrefix(uid, i.root) && uid[len(i.root)] == '.' {
+			return Implementation{Vendor: i.vendor, Toolkit: i.toolkit}, true
 		}
 	}
 	return Implementation{}, false

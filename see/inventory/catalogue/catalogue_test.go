@@ -116,7 +116,11 @@ func TestBadDataIsRefused(t *testing.T) {
 		{"an implementation of an unknown vendor", string(good), "", "- {root: 1.2, vendor: Z}\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := build([]byte(c.v), []byte(c.p), []byte(c.i)); err == nil {
+			read, err := decode([]byte(c.v), []byte(c.p), []byte(c.i))
+			if err == nil {
+				_, err = build(read)
+			}
+			if err == nil {
 				t.Error("accepted")
 			}
 		})
@@ -150,7 +154,7 @@ func BenchmarkFindVendor(b *testing.B) {
 
 func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
-		if _, err := build(vendorsYAML, productsYAML, implementationsYAML); err != nil {
+		if _, err := build(builtin()); err != nil {
 			b.Fatal(err)
 		}
 	}

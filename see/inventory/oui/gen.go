@@ -9,7 +9,6 @@ package main
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"encoding/csv"
 	"fmt"
@@ -55,30 +54,23 @@ func run(dir, out string) error {
 		}
 	}
 	sort.Strings(names)
-	index := map[string]int{}
-	var raw []byte
-	put := func(v int) { raw = binary.AppendUvarint(raw, uint64(v)) }
 	sec, err := strconv.ParseInt(strings.TrimSpace(string(date)), 10, 64)
 	if err != nil {
 		return fmt.Errorf(".lastupdate: %w", err)
 	}
 	source := "IEEE Registration Authority, MA-L MA-M MA-S IAB, " + time.Unix(sec, 0).UTC().Format(time.DateOnly)
-	put(len(source))
-	raw = append(raw, source...)
-	put(len(names))
-	last := ""
-	for i, n := range names {
-		index[n] = i
-		shared := 0
-		for shared < len(last) && shared < len(n) && last[shared] == n[shared] {
-			shared++
-		}
-		put(shared)
-		put(len(n) - shared)
-		raw = append(raw, n[shared:]...)
-		last = n
+	var text []byte
+	at := map[string]int{}
+	for _, n := range append([]string{source}, names...) {
+		at[n] = len(text)
+		text = binary.AppendUvarint(text, uint64(len(n)))
+		text = append(text, n...)
+	}
+	if len(text) >= 1<<24 {
+		return fmt.Errorf("%d bytes of names, more than an offset of 24 bits reaches", len(text))
 	}
 	total := 0
+	var head, body []byte
 	for _, bits := range []int{36, 28, 24} {
 		b := blocks[bits]
 		total += len(b)
@@ -87,29 +79,22 @@ func run(dir, out string) error {
 			keys = append(keys, k)
 		}
 		sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
-		put(len(keys))
-		p := uint64(0)
+		head = binary.BigEndian.AppendUint32(head, uint32(len(keys)))
 		for _, k := range keys {
-			raw = binary.AppendUvarint(raw, k-p)
-			put(index[b[k]])
-			p = k
+			body = append(body, big(k, (bits+7)/8)...)
+			body = append(body, big(uint64(at[b[k]]), 3)...)
 		}
 	}
-	var z bytes.Buffer
-	z.WriteString("asepsis-oui 1\n")
-	w, err := flate.NewWriter(&z, flate.BestCompression)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(raw); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
+	z := bytes.NewBufferString("asepsis-oui 2\n")
+	z.Write(head)
+	z.Write(body)
+	z.Write(text)
 	fmt.Printf("%s: %d blocks, %d organisations, %d bytes\n", source, total, len(names), z.Len())
 	return os.WriteFile(out, z.Bytes(), 0o644)
 }
+
+// big returns the last n bytes of v, big-endian.
+func big(v uint64, n int) []byte { return binary.BigEndian.AppendUint64(nil, v)[8-n:] }
 
 // read adds the assignments of one registry. Where a block is listed twice,
 // the first stands.

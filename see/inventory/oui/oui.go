@@ -5,8 +5,9 @@
 //
 // The table is made from the public registry of the IEEE Registration
 // Authority (MA-L 24 bits, MA-M 28 bits, MA-S and the older IAB 36 bits) by
-// scripts/gen-oui and embedded compressed. It is decoded once, at the first
-// look-up, into about 1.5 MB.
+// scripts/gen-oui and embedded in the form in which it is searched: nothing is
+// decoded, a look-up touches the few pages of the program that it needs, and
+// allocates nothing.
 //
 // What a look-up says is who bought the block, which is the maker of the
 // network interface and often not of the device around it. Locally
@@ -15,27 +16,19 @@
 package oui
 
 import (
-	"bytes"
-	"compress/flate"
 	_ "embed"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
-	"sort"
+	"strings"
 	"sync"
 
 	"github.com/asepsis/asepsis/core/device"
 )
 
 //go:embed oui.bin
-var packed []byte
+var embedded string
 
-// maxUnpacked bounds what the embedded table may grow to.
-const maxUnpacked = 8 << 20
-
-// magic opens the packed form; the digit is its version.
-const magic = "asepsis-oui 1\n"
+// magic opens the table; the digit is its version.
+const magic = "asepsis-oui 2\n"
 
 // Entry is one assigned block.
 type Entry struct {
@@ -44,26 +37,120 @@ type Entry struct {
 	Name   string // as the registry writes it, white space collapsed; "Private" when not disclosed
 }
 
-// block holds the assignments of one length, sorted by prefix.
-type block struct {
-	bits   int
-	prefix []uint64
-	name   []uint32
+// table is the form that gen.go writes. Numbers are big-endian. After the magic
+// come the numbers of blocks of 36, 28 and 24 bits, 32 bits each; then these blocks,
+// sorted by prefix, each its prefix in as many bytes as that takes and in three bytes
+// where its name is; then the texts, each behind its length as an unsigned varint: first what the
+// table was made from, then the names.
+type table struct {
+	blocks [3]blocks // longest prefix first
+	texts  string
 }
 
-type table struct {
-	source string
-	names  []string
-	blocks []block // longest prefix first
+// blocks holds the assignments of one length.
+type blocks struct {
+	bits, n int
+	data    string // begins with the blocks and is at least 8 bytes longer
+}
+
+const nameBits = 24 // of a name's position
+
+// size returns the bytes that a block takes, 8 at most.
+func (b *blocks) size() int { return (b.bits+7)/8 + nameBits/8 }
+
+// at returns the k-th block, prefix and name's position in one number.
+func (b *blocks) at(k int) uint64 {
+	n := b.size()
+	return eight(b.data[k*n:]) >> (64 - 8*n)
+}
+
+// find returns where a prefix's name is.
+func (b *blocks) find(prefix uint64) (name int, ok bool) {
+	data, size := b.data, b.size()
+	shift := 64 - 8*size
+	want := prefix << nameBits
+	i, j := 0, b.n
+	for i < j {
+		k := int(uint(i+j) / 2)
+		if eight(data[k*size:])>>shift < want {
+			i = k + 1
+		} else {
+			j = k
+		}
+	}
+	if i == b.n {
+		return 0, false
+	}
+	v := b.at(i)
+	return int(v & (1<<nameBits - 1)), v>>nameBits == prefix
+}
+
+// eight returns the first eight bytes as a number.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0])<<56 | uint64(s[1])<<48 | uint64(s[2])<<40 | uint64(s[3])<<32 | uint64(s[4])<<24 | uint64(s[5])<<16 | uint64(s[6])<<8 | uint64(s[7])
+}
+
+func number(s string) (v uint64) {
+	for i := range len(s) {
+		v = v<<8 | uint64(s[i])
+	}
+	return v
+}
+
+// text returns the text at a position, "" where there is none.
+func (t *table) text(at int) string {
+	n := 0
+	for shift := 0; ; shift += 7 {
+		if at >= len(t.texts) || shift > 14 {
+			return ""
+		}
+		c := t.texts[at]
+		at++
+		n |= int(c&0x7f) << shift
+		if c < 0x80 {
+			break
+		}
+	}
+	if n > len(t.texts)-at {
+		return ""
+	}
+	return t.texts[at : at+n]
 }
 
 var load = sync.OnceValue(func() *table {
-	t, err := unpack(packed)
+	t, err := open(embedded)
 	if err != nil {
 		panic("BUG: embedded OUI table: " + err.Error())
 	}
 	return t
 })
+
+// open finds the parts of a table.
+func open(s string) (*table, error) {
+	s, ok := strings.CutPrefix(s, magic)
+	if !ok {
+		return nil, errors.New("not a table")
+	}
+	t := &table{}
+	if len(s) < 4*len(t.blocks) {
+		return nil, errors.New("cut short")
+	}
+	rest := s[4*len(t.blocks):]
+	for i, bits := range []int{36, 28, 24} {
+		b := &t.blocks[i]
+		b.bits, b.n = bits, int(number(s[4*i:][:4]))
+		size := uint64(b.n) * uint64(b.size())
+		if size+8 > uint64(len(rest)) {
+			return nil, errors.New("cut short")
+		}
+		b.data, rest = rest, rest[size:]
+	}
+	if t.texts = rest; t.text(0) == "" {
+		return nil, errors.New("cut short")
+	}
+	return t, nil
+}
 
 // Lookup returns the organisation that the address's block is assigned to, the
 // longest block first. It reports false for unassigned and undisclosed blocks
@@ -87,98 +174,21 @@ func Find(m device.MAC) (Entry, bool) {
 	for i := range t.blocks {
 		b := &t.blocks[i]
 		p := v >> (48 - b.bits)
-		if k := sort.Search(len(b.prefix), func(k int) bool { return b.prefix[k] >= p }); k < len(b.prefix) && b.prefix[k] == p {
-			return Entry{Prefix: p, Bits: b.bits, Name: t.names[b.name[k]]}, true
+		if at, ok := b.find(p); ok {
+			return Entry{Prefix: p, Bits: b.bits, Name: t.text(at)}, true
 		}
 	}
 	return Entry{}, false
 }
 
 // Source says what the table was made from and when that was published.
-func Source() string { return load().source }
+func Source() string { return load().text(0) }
 
 // Len returns the number of blocks in the table.
 func Len() int {
 	n := 0
-	for _, b := range load().blocks {
-		n += len(b.prefix)
+	for i := range load().blocks {
+		n += load().blocks[i].n
 	}
 	return n
-}
-
-// unpack reads the form that gen.go writes: the magic, then deflated: source,
-// the sorted names front-coded (shared length, rest), and for 36, 28 and 24
-// bits the prefixes as differences, each with its name's index. All numbers
-// are unsigned varints.
-func unpack(b []byte) (*table, error) {
-	if !bytes.HasPrefix(b, []byte(magic)) {
-		return nil, errors.New("not a packed table")
-	}
-	raw, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b[len(magic):])), maxUnpacked))
-	if err != nil {
-		return nil, fmt.Errorf("inflate: %w", err)
-	}
-	r := &reader{b: raw}
-	t := &table{source: r.str(r.num())}
-	n := r.num()
-	if n > len(raw) {
-		return nil, errors.New("more names than bytes")
-	}
-	t.names = make([]string, 0, n)
-	last := ""
-	for range n {
-		shared := r.num()
-		if shared > len(last) {
-			return nil, errors.New("front coding reaches past the name before")
-		}
-		last = last[:shared] + r.str(r.num())
-		t.names = append(t.names, last)
-	}
-	for _, bits := range []int{36, 28, 24} {
-		n := r.num()
-		if n > len(raw) {
-			return nil, errors.New("more blocks than bytes")
-		}
-		bl := block{bits: bits, prefix: make([]uint64, 0, n), name: make([]uint32, 0, n)}
-		p := uint64(0)
-		for range n {
-			p += uint64(r.num())
-			i := r.num()
-			if i >= len(t.names) {
-				return nil, errors.New("name index past the names")
-			}
-			bl.prefix, bl.name = append(bl.prefix, p), append(bl.name, uint32(i))
-		}
-		t.blocks = append(t.blocks, bl)
-	}
-	if r.bad || len(r.b) != 0 {
-		return nil, errors.New("cut short or too long")
-	}
-	return t, nil
-}
-
-// reader reads varints and strings; the first failure sticks.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) num() int {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > 1<<40 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return int(v)
-}
-
-func (r *reader) str(n int) string {
-	if n > len(r.b) {
-		r.bad, r.b = true, nil
-		return ""
-	}
-	s := string(r.b[:n])
-	r.b = r.b[n:]
-	return s
 }

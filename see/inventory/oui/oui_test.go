@@ -107,25 +107,47 @@ func TestAgainstTheRegistry(t *testing.T) {
 }
 
 func TestDamagedTableIsRefused(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		b    []byte
-	}{
-		{"empty", nil},
-		{"another magic", []byte("asepsis-oui 9\n")},
-		{"cut short", packed[:len(packed)/2]},
+	for _, c := range []struct{ name, b string }{
+		{"empty", ""},
+		{"another magic", "asepsis-oui 9\n"},
+		{"cut within the numbers", embedded[:len(magic)+11]},
+		{"cut within the blocks", embedded[:len(embedded)/8]},
+		{"without texts", embedded[:len(embedded)-len(load().texts)]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := unpack(c.b); err == nil {
+			if _, err := open(c.b); err == nil {
 				t.Error("accepted")
 			}
 		})
 	}
 }
 
+func TestTheEmbeddedTableIsSortedAndEveryBlockHasAName(t *testing.T) {
+	for _, b := range load().blocks {
+		last := uint64(0)
+		for k := range b.n {
+			v := b.at(k)
+			if p := v >> nameBits; k > 0 && p <= last || p>>b.bits != 0 {
+				t.Fatalf("%d bits: block %d is not after the one before it", b.bits, k)
+			}
+			if load().text(int(v&(1<<nameBits-1))) == "" {
+				t.Fatalf("%d bits: block %d has no name", b.bits, k)
+			}
+			last = v >> nameBits
+		}
+	}
+}
+
 func TestTheEmbeddedTableStaysSmall(t *testing.T) {
-	if len(packed) > 700<<10 {
-		t.Errorf("%d bytes embedded, want at most 700 KiB", len(packed))
+	if len(embedded) > 1<<20 {
+		t.Errorf("%d bytes embedded, want at most 1 MiB", len(embedded))
+	}
+}
+
+func TestALookupAllocatesNothing(t *testing.T) {
+	m := device.MAC{0x00, 0x03, 0xb1, 0xb5, 0xb6, 0x48}
+	if n := testing.AllocsPerRun(100, func() { Lookup(m) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

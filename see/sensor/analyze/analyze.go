@@ -179,6 +179,20 @@ type Host interface {
 	Pseudonym(kind pseudonym.Kind, value string) string
 }
 
+// Selective is a Host that may be without readers of whole events, and has a
+// Memo. An analyser need not ask for it: Conn does.
+type Selective interface {
+	Host
+	// Full reports whether anybody reads events in full. It never changes.
+	Full() bool
+	// Note takes, where nobody does, that there was an event.
+	Note(class event.Class, t int64, protocol string, f *event.Flow)
+	// Facts takes evidence that comes together.
+	Facts(sub device.Subject, f *Facts, t int64)
+	// Memo returns what its analysers remember.
+	Memo() *Memo
+}
+
 // Side names an end of the flow for evidence.
 type Side uint8
 

@@ -54,6 +54,23 @@ func CleanN(b []byte, limit int) string {
 	return strings.TrimSpace(sb.String())
 }
 
+// CleanString is Clean for a string, of which the result mostly is a part.
+func CleanString(s string) string {
+	if len(s) <= MaxString && isPlain(s) {
+		return strings.TrimSpace(s)
+	}
+	return Clean([]byte(s))
+}
+
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
 // IsHostName reports whether s can be a host's name, and not an address or a
 // placeholder.
 func IsHostName(s string) bool {

@@ -4,6 +4,7 @@ package analyze
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
@@ -42,6 +43,8 @@ type Conn struct {
 	Handed string
 
 	host     Host
+	note     Selective // nil where events are read in full
+	memo     *Memo
 	flow     *event.Flow
 	makeFlow func() *event.Flow
 	flipped  bool
@@ -50,12 +53,20 @@ type Conn struct {
 // NewConn makes a Conn. flow is called once, when the first event needs it;
 // nil gives a flow made of the Conn's own fields.
 func NewConn(h Host, flow func() *event.Flow) *Conn {
-	return &Conn{host: h, makeFlow: flow}
+	c := new(Conn)
+	c.Init(h, flow)
+	return c
 }
 
 // Init makes c ready for use as NewConn does, without allocating.
 func (c *Conn) Init(h Host, flow func() *event.Flow) {
 	*c = Conn{host: h, makeFlow: flow}
+	if s, ok := h.(Selective); ok {
+		c.memo = s.Memo()
+		if !s.Full() {
+			c.note = s
+		}
+	}
 }
 
 // Flip records that the side taken for the client is the server: the
@@ -109,6 +120,30 @@ func (c *Conn) Emit(e *event.Event) {
 	c.host.Emit(e)
 }
 
+// Memo returns what the analysers of this goroutine remember; it may be nil.
+func (c *Conn) Memo() *Memo { return c.memo }
+
+// Full reports whether anybody reads events in full. Where nobody does, an
+// analyser need not put together what only an event would show, and calls Note
+// where it would have called Emit. Evidence is wanted always.
+func (c *Conn) Full() bool { return c.note == nil }
+
+// Note stands for the emission of an event of that class, at c.Now and of the
+// protocol c.App, where Full is false.
+func (c *Conn) Note(class event.Class) { c.NoteAt(class, c.Now, c.App) }
+
+// NoteAt is Note for an event with a time or protocol of its own.
+func (c *Conn) NoteAt(class event.Class, t int64, protocol string) {
+	if t == 0 {
+		t = c.Now
+	}
+	var f *event.Flow
+	if c.makeFlow != nil {
+		f = c.Flow()
+	}
+	c.note.Note(class, t, protocol, f)
+}
+
 // Subject returns the subject of evidence about one side of the flow.
 func (c *Conn) Subject(s Side) device.Subject {
 	i := 0
@@ -140,7 +175,11 @@ func (c *Conn) EvidenceFor(sub device.Subject, attr device.Attribute, value, sou
 // Service reports that one side offers a service on the flow's port and the
 // other uses it: the usual pair of evidence once a protocol is certain.
 func (c *Conn) Service(protocol string) {
-	port := c.Flow().Dst.Port
+	c.Flow() // as it is now is what events show of it
+	port := c.Ends[1].Port
+	if c.flipped {
+		port = c.Ends[0].Port
+	}
 	transport := "tcp"
 	if c.Proto == packet.ProtoUDP {
 		transport = "udp"
@@ -149,7 +188,14 @@ func (c *Conn) Service(protocol string) {
 	c.Evidence(Client, device.AttrUses, protocol, protocol, device.Claimed)
 }
 
-// Pseudonym replaces a patient's identifier, see core/pseudonym.
+// Pseudonym replaces a patient's identifier, see core/pseudonym. Only events
+// carry pseudonyms: where nobody reads them in full, it is "p:" for everybody.
 func (c *Conn) Pseudonym(kind pseudonym.Kind, value string) string {
+	if c.note != nil {
+		if strings.TrimSpace(value) == "" {
+			return ""
+		}
+		return "p:"
+	}
 	return c.host.Pseudonym(kind, value)
 }

@@ -47,6 +47,8 @@ type Event struct {
 // association PDU arrives.
 type Scanner struct {
 	Limits Limits
+	// Buffers, when set, are used for association PDUs that arrive in pieces.
+	Buffers *Buffers
 
 	off     uint64
 	state   scanState
@@ -58,7 +60,34 @@ type Scanner struct {
 	pdvLeft uint32 // of the PDV's fragment
 	pdv     PDV
 	buf     []byte
+	done    []byte // the buffer of the PDU that the last call returned
 	err     *Error
+}
+
+// Buffers are buffers that scanners of one goroutine use one after another. The
+// zero value is ready. At most maxBuffers are kept, of at most maxBuffer bytes.
+type Buffers struct{ free [][]byte }
+
+const (
+	maxBuffers = 16
+	maxBuffer  = 64 << 10
+)
+
+func (b *Buffers) take() []byte {
+	if b == nil || len(b.free) == 0 {
+		return nil
+	}
+	n := len(b.free) - 1
+	buf := b.free[n]
+	b.free = b.free[:n]
+	return buf[:0]
+}
+
+func (b *Buffers) give(buf []byte) {
+	if b != nil && cap(buf) > 0 && cap(buf) <= maxBuffer && len(b.free) < maxBuffers {
+		clear(buf) // it may have carried a credential
+		b.free = append(b.free, buf)
+	}
 }
 
 type scanState uint8
@@ -118,6 +147,7 @@ func (s *Scanner) Resume(n uint64) {
 	s.off += n
 	s.state, s.hdrLen, s.err = scanHeader, 0, nil
 	s.pduLeft, s.pdvLeft = 0, 0
+	s.Buffers.give(s.buf)
 	s.buf = nil
 }
 
@@ -125,6 +155,10 @@ func (s *Scanner) Resume(n uint64) {
 // consumed. With Kind Need all of data was consumed. After an error, Next returns
 // it until Resume.
 func (s *Scanner) Next(data []byte) (Event, int, error) {
+	if s.done != nil {
+		s.Buffers.give(s.done)
+		s.done = nil
+	}
 	switch s.state {
 	case scanHeader:
 		return s.header(data)
@@ -224,6 +258,9 @@ func (s *Scanner) body(data []byte) (Event, int, error) {
 	body := data[:n:n]
 	s.off += uint64(n)
 	if len(s.buf) > 0 || n < int(s.length) {
+		if s.buf == nil {
+			s.buf = s.Buffers.take()
+		}
 		s.buf = append(s.buf, body...)
 		body = s.buf
 	}
@@ -231,7 +268,7 @@ func (s *Scanner) body(data []byte) (Event, int, error) {
 		return Event{}, n, nil
 	}
 	s.state = scanHeader
-	s.buf = nil
+	s.buf, s.done = nil, s.buf
 	return Event{Kind: PDU, Type: s.typ, Length: s.length, Body: body}, n, nil
 }
 

@@ -22,6 +22,11 @@ func DICOMweb(c *analyze.Conn, x *analyze.Exchange) string {
 	if !wadoURI(d, e, query) && !restful(d, e, x, path, query) {
 		return ""
 	}
+	dicomwebEvidence(c, x, d)
+	if !c.Full() {
+		c.NoteAt(event.ClassFHIR, x.Time, "dicomweb")
+		return "dicomweb"
+	}
 	d.SearchKeys = keys(query)
 	d.MediaType = mediaType(firstOf(analyze.Get(x.Response, "content-type"), analyze.Get(x.Request, "content-type")))
 	switch e.Activity {
@@ -40,14 +45,6 @@ func DICOMweb(c *analyze.Conn, x *analyze.Exchange) string {
 		d.Objects = results(decode(x.Response, x.ResponseBody))
 	}
 	status(e, x, "")
-	c.Evidence(analyze.Client, device.AttrUses, "dicomweb", "dicomweb", device.Claimed)
-	if x.Status > 0 && x.Status < 400 {
-		c.Evidence(analyze.Server, device.AttrService, "dicomweb/tcp:"+port(c), "dicomweb", device.Claimed)
-		if d.Interaction == "STOW-RS" || d.Interaction == "QIDO-RS" {
-			// What stores and answers queries for studies is an archive.
-			c.Evidence(analyze.Server, device.AttrClass, string(device.ClassPACS), "dicomweb."+strings.ToLower(d.Interaction), device.Hint)
-		}
-	}
 	e.Message = "DICOMweb " + d.Interaction + " request"
 	switch {
 	case e.Activity == 10:
@@ -59,6 +56,17 @@ func DICOMweb(c *analyze.Conn, x *analyze.Exchange) string {
 	}
 	c.Emit(e)
 	return "dicomweb"
+}
+
+func dicomwebEvidence(c *analyze.Conn, x *analyze.Exchange, d *event.Rest) {
+	c.Evidence(analyze.Client, device.AttrUses, "dicomweb", "dicomweb", device.Claimed)
+	if x.Status > 0 && x.Status < 400 {
+		c.Evidence(analyze.Server, device.AttrService, "dicomweb/tcp:"+port(c), "dicomweb", device.Claimed)
+		if d.Interaction == "STOW-RS" || d.Interaction == "QIDO-RS" {
+			// What stores and answers queries for studies is an archive.
+			c.Evidence(analyze.Server, device.AttrClass, string(device.ClassPACS), "dicomweb."+strings.ToLower(d.Interaction), device.Hint)
+		}
+	}
 }
 
 func port(c *analyze.Conn) string {

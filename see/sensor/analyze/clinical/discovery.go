@@ -41,6 +41,7 @@ type discovery struct {
 	seed maphash.Seed
 	ids  [16]uint64
 	next int
+	last uint64 // hash of the last whole message with an ID: each is sent several times (SOAP-over-UDP §4)
 }
 
 // Close implements analyze.Datagram.
@@ -48,11 +49,16 @@ func (*discovery) Close(*analyze.Conn, analyze.End) {}
 
 // Packet implements analyze.Datagram.
 func (s *discovery) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ int) analyze.Verdict {
+	whole := maphash.Bytes(s.seed, payload)
+	if s.next > 0 && whole == s.last {
+		return analyze.More
+	}
 	e, err := sdc.Parse(payload)
 	if err != nil || !e.IsDiscovery() {
 		return analyze.More
 	}
 	if e.MessageID != "" {
+		s.last = whole
 		id := maphash.String(s.seed, e.MessageID)
 		for _, k := range s.ids {
 			if k == id {
@@ -70,22 +76,36 @@ func (s *discovery) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ i
 // ResolveMatches tell of their sender unless a discovery proxy sends them.
 func announce(c *analyze.Conn, dir analyze.Dir, e *sdc.Envelope, proxy bool) {
 	medical := e.IsSDC()
-	d := &event.MedicalDevice{Standard: "ws-discovery", Message: e.Body.Local}
-	if medical {
-		d.Standard = "sdc"
-	}
-	ev := &event.Event{Detail: d, Activity: 1}
-	about := true
+	activity, about := uint8(1), true
 	switch e.Body.Local {
 	case "Probe", "Resolve":
-		ev.Activity, about = 2, false
+		activity, about = 2, false
 	case "Hello", "Bye", "ProbeMatches", "ResolveMatches":
 		if len(e.Matches) == 0 {
 			return // nothing was found: no news
 		}
 	default:
-		ev.Activity, about = 99, false
+		activity, about = 99, false
 	}
+	if medical {
+		c.App = "sdc-discovery"
+	}
+	side := source(c, dir)
+	if !about && medical && e.Body.Local != "Bye" {
+		c.Evidence(side, device.AttrUses, "sdc", "sdc.probe", device.Claimed)
+	}
+	if about && len(e.Matches) == 1 && !proxy {
+		matchEvidence(c, side, e, medical)
+	}
+	if !c.Full() {
+		c.Note(event.ClassMedicalDevice)
+		return
+	}
+	d := &event.MedicalDevice{Standard: "ws-discovery", Message: e.Body.Local}
+	if medical {
+		d.Standard = "sdc"
+	}
+	ev := &event.Event{Detail: d, Activity: activity}
 	for i := range e.Matches {
 		m := &e.Matches[i]
 		d.Types, d.Scopes = typeNames(d.Types, m.Types), scopeNames(d.Scopes, m.Scopes)
@@ -106,9 +126,7 @@ func announce(c *analyze.Conn, dir analyze.Dir, e *sdc.Envelope, proxy bool) {
 	what := "A device"
 	if medical {
 		what = "A medical device"
-		c.App = "sdc-discovery"
 	}
-	side := source(c, dir)
 	switch {
 	case e.Body.Local == "Bye":
 		ev.Message = what + " left by WS-Discovery"
@@ -118,29 +136,30 @@ func announce(c *analyze.Conn, dir analyze.Dir, e *sdc.Envelope, proxy bool) {
 		ev.Message = "A system looked for devices by WS-Discovery"
 		if medical {
 			ev.Message = "A system looked for medical devices by WS-Discovery"
-			c.Evidence(side, device.AttrUses, "sdc", "sdc.probe", device.Claimed)
-		}
-	}
-	if about && len(e.Matches) == 1 && !proxy {
-		m := &e.Matches[0]
-		c.Evidence(side, device.AttrDeviceID, d.Endpoint, "ws-discovery.endpoint-reference", device.Structured)
-		if medical && e.Body.Local != "Bye" {
-			c.Evidence(side, device.AttrLocation, d.Location, "sdc.scope.location", device.Structured)
-			if service := serviceOf(m); service != "" {
-				c.Evidence(side, device.AttrService, service, "sdc.xaddrs", device.Claimed)
-			}
-		}
-		if cl := classOfScopes(m.Scopes); cl != "" {
-			c.Evidence(side, device.AttrClass, string(cl), "sdc.scope.type", device.Structured)
-		}
-		if cl, why := classOfTypes(m.Types); cl != "" {
-			c.Evidence(side, device.AttrClass, string(cl), why, device.Claimed)
 		}
 	}
 	c.Emit(ev)
 }
 
-func clean(s string) string { return analyze.Clean([]byte(s)) }
+// matchEvidence tells what a device says of itself.
+func matchEvidence(c *analyze.Conn, side analyze.Side, e *sdc.Envelope, medical bool) {
+	m := &e.Matches[0]
+	c.Evidence(side, device.AttrDeviceID, clean(m.Endpoint), "ws-discovery.endpoint-reference", device.Structured)
+	if medical && e.Body.Local != "Bye" {
+		c.Evidence(side, device.AttrLocation, locationOf(m.Scopes), "sdc.scope.location", device.Structured)
+		if service := serviceOf(m); service != "" {
+			c.Evidence(side, device.AttrService, service, "sdc.xaddrs", device.Claimed)
+		}
+	}
+	if cl := classOfScopes(m.Scopes); cl != "" {
+		c.Evidence(side, device.AttrClass, string(cl), "sdc.scope.type", device.Structured)
+	}
+	if cl, why := classOfTypes(m.Types); cl != "" {
+		c.Evidence(side, device.AttrClass, string(cl), why, device.Claimed)
+	}
+}
+
+func clean(s string) string { return analyze.CleanString(s) }
 
 // typeNames are the types with a prefix that people know their namespace by.
 func typeNames(list []string, types []sdc.QName) []string {

@@ -30,6 +30,10 @@ func FHIR(c *analyze.Conn, x *analyze.Exchange) string {
 	}
 	d := &event.Rest{API: "fhir", Method: analyze.CleanN([]byte(x.Method), 16), HTTPStatus: x.Status, AuthScheme: authScheme(x), Resource: a.kind, Operation: a.operation}
 	e := &event.Event{Time: x.Time, Protocol: "fhir", Detail: d}
+	if !c.Full() {
+		_, d.Interaction = interaction(x.Method, &a, query, req)
+		return fhirBrief(c, x, d, req, res)
+	}
 	d.MediaType = mediaType(firstOf(analyze.Get(x.Response, "content-type"), analyze.Get(x.Request, "content-type")))
 	e.Activity, d.Interaction = interaction(x.Method, &a, query, req)
 	d.SearchKeys = keys(query)
@@ -78,6 +82,33 @@ func FHIR(c *analyze.Conn, x *analyze.Exchange) string {
 	}
 	d.Bytes = uint64(max(x.RequestLength, 0) + max(x.ResponseLength, 0))
 	status(e, x, d.Issue)
+	fhirEvidence(c, x, d, req, res)
+	e.Message = "FHIR " + strings.TrimSpace(d.Interaction+" "+d.Resource)
+	if d.Operation != "" {
+		e.Message += " " + d.Operation
+	}
+	c.Emit(e)
+	return "fhir"
+}
+
+// fhirBrief does for an exchange that nobody reads in full what remains: evidence,
+// and the device that it names.
+func fhirBrief(c *analyze.Conn, x *analyze.Exchange, d *event.Rest, req, res *fhir.Resource) string {
+	fhirEvidence(c, x, d, req, res)
+	for _, r := range []*fhir.Resource{req, res} {
+		if r != nil && len(r.Devices) > 0 && d.Device == nil {
+			d.Device = fhirDevice(&r.Devices[0])
+		}
+	}
+	if d.Device == nil {
+		c.NoteAt(event.ClassFHIR, x.Time, "fhir")
+		return "fhir"
+	}
+	c.Emit(&event.Event{Time: x.Time, Protocol: "fhir", Detail: d})
+	return "fhir"
+}
+
+func fhirEvidence(c *analyze.Conn, x *analyze.Exchange, d *event.Rest, req, res *fhir.Resource) {
 	serverEvidence(c, res)
 	c.Evidence(analyze.Client, device.AttrUses, "fhir", "fhir", device.Claimed)
 	if x.Status > 0 && x.Status < 500 {
@@ -87,15 +118,12 @@ func FHIR(c *analyze.Conn, x *analyze.Exchange) string {
 	if req != nil && len(req.Devices) == 1 && (d.Interaction == "create" || d.Interaction == "update") {
 		deviceEvidence(c, &req.Devices[0])
 	}
-	e.Message = "FHIR " + strings.TrimSpace(d.Interaction+" "+d.Resource)
-	if d.Operation != "" {
-		e.Message += " " + d.Operation
-	}
-	c.Emit(e)
-	return "fhir"
 }
 
 func isFHIRType(v string) bool {
+	if v == "" {
+		return false
+	}
 	v = strings.ToLower(v)
 	return strings.Contains(v, "application/fhir+") || strings.Contains(v, "application/json+fhir") || strings.Contains(v, "application/xml+fhir")
 }

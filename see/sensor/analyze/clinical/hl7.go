@@ -189,7 +189,10 @@ func (s *hl7Stream) roles(c *analyze.Conn, dir analyze.Dir) {
 
 // send keeps a message until its answer comes, or emits it when none is due.
 func (s *hl7Stream) send(c *analyze.Conn, dir analyze.Dir, m *hl7.Message, d *event.HL7Message, ids []uint64) {
-	e := &event.Event{Time: c.Now, Activity: 1, Detail: d, Message: s.sentence(d)}
+	e := &event.Event{Time: c.Now, Activity: 1, Detail: d}
+	if c.Full() {
+		e.Message = s.sentence(d)
+	}
 	switch {
 	case ids != nil:
 		e.Activity = 4
@@ -253,9 +256,11 @@ func (s *hl7Stream) answer(c *analyze.Conn, dir analyze.Dir, d *event.HL7Message
 	if code == "CA" && w.app && matches {
 		return // the application's acknowledgement is still due
 	}
-	w.e.Message = w.e.Message + ", answered " + code
-	if d.Type != "ACK" && d.Type != "" {
-		w.e.Message += " with " + messageName(d)
+	if c.Full() {
+		w.e.Message = w.e.Message + ", answered " + code
+		if d.Type != "ACK" && d.Type != "" {
+			w.e.Message += " with " + messageName(d)
+		}
 	}
 	c.Emit(w.e)
 	s.wait[dir.Other()] = append(from[:at], from[at+1:]...)

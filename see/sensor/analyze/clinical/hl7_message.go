@@ -47,62 +47,77 @@ func (s *hl7Stream) parties(d *event.HL7Message, h hl7.Segment) {
 func (s *hl7Stream) describe(c *analyze.Conn, dir analyze.Dir, m *hl7.Message) *event.HL7Message {
 	h := m.Header()
 	d := new(event.HL7Message)
+	full := c.Full() // else only evidence is wanted, and what tells messages apart
 	s.parties(d, h)
 	f := h.Field(9)
-	d.Type, d.Trigger, d.Structure = code(s.value(f.Comp(1))), code(s.value(f.Comp(2))), code(s.value(f.Comp(3)))
+	d.Type, d.Trigger = code(s.value(f.Comp(1))), code(s.value(f.Comp(2)))
 	d.ControlID = analyze.CleanN(h.Field(10).Raw(), short)
-	d.ProcessingID = code(s.value(h.Field(11).Comp(1)))
-	d.Version = analyze.CleanN(h.Field(12).Comp(1).Raw(), 16)
-	d.CharacterSet = analyze.CleanN(h.Field(18).Rep(1).Raw(), 32)
-	if m.Delimiters != hl7.Usual {
-		d.Delimiters = m.Delimiters.String()
+	if full {
+		d.Structure = code(s.value(f.Comp(3)))
+		d.ProcessingID = code(s.value(h.Field(11).Comp(1)))
+		d.Version = analyze.CleanN(h.Field(12).Comp(1).Raw(), 16)
+		d.CharacterSet = analyze.CleanN(h.Field(18).Rep(1).Raw(), 32)
+		if m.Delimiters != hl7.Usual {
+			d.Delimiters = m.Delimiters.String()
+		}
+		d.Segments = segmentNames(m)
 	}
-	d.Segments = segmentNames(m)
 	r := deviceReader{s: s}
 	s.codes = s.codes[:0]
 	answer := false
 	for _, seg := range m.Segments {
-		switch seg.Name() {
-		case "MSA":
+		if full {
+			s.content(c, d, seg)
+		}
+		switch {
+		case seg.Is("MSA"):
 			answer = true
-		case "PID":
-			s.patient(c, d, seg)
-		case "PV1":
-			s.visit(c, d, seg)
-		case "ORC":
-			if d.OrderControl == "" {
-				d.OrderControl = code(s.value(seg.Field(1)))
-			}
-			s.order(c, d, seg)
-		case "OBR":
-			s.order(c, d, seg)
+		case seg.Is("PV1"):
+			s.visit(c, d, seg) // its location is evidence, too
+		case seg.Is("OBR"):
 			r.service(seg)
-		case "OBX":
-			d.ObservationCount++
-			if raw := seg.Field(3).Raw(); !s.known(raw) {
-				d.Observations = addOnce(d.Observations, s.observationCode(seg), maxList)
-			}
-			s.suspect(d, seg)
+		case seg.Is("OBX"):
 			r.observation(seg)
-		case "PRT":
+		case seg.Is("PRT"):
 			r.participation(seg)
-		case "DEV":
+		case seg.Is("DEV"):
 			r.device(seg)
-		case "EQU":
+		case seg.Is("EQU"):
 			r.equipment(seg)
-		case "NTE":
-			s.suspect(d, seg)
-		case "SCH", "AIL", "AIS", "TQ1":
-			s.schedule(c, d, seg)
 		}
 	}
-	if bytes.IndexByte(h.Raw(), m.Escape) >= 0 {
+	if full && bytes.IndexByte(h.Raw(), m.Escape) >= 0 {
 		s.suspect(d, h)
 	}
 	s.applications(c, dir, d, answer)
 	d.Devices = r.devices()
 	s.deviceEvidence(c, dir, d, &r, h)
 	return d
+}
+
+// content reads what only events show of a segment.
+func (s *hl7Stream) content(c *analyze.Conn, d *event.HL7Message, seg hl7.Segment) {
+	switch seg.Name() {
+	case "PID":
+		s.patient(c, d, seg)
+	case "ORC":
+		if d.OrderControl == "" {
+			d.OrderControl = code(s.value(seg.Field(1)))
+		}
+		s.order(c, d, seg)
+	case "OBR":
+		s.order(c, d, seg)
+	case "OBX":
+		d.ObservationCount++
+		if raw := seg.Field(3).Raw(); !s.known(raw) {
+			d.Observations = addOnce(d.Observations, s.observationCode(seg), maxList)
+		}
+		s.suspect(d, seg)
+	case "NTE":
+		s.suspect(d, seg)
+	case "SCH", "AIL", "AIS", "TQ1":
+		s.schedule(c, d, seg)
+	}
 }
 
 // code accepts what can be a code: no spaces, no more than the standard allows.
@@ -365,7 +380,7 @@ func containsFold(b []byte, what string) bool {
 		if i < 0 || len(b)-i < len(what) {
 			return false
 		}
-		if strings.EqualFold(string(b[i:i+len(what)]), what) {
+		if bytes.EqualFold(b[i:i+len(what)], []byte(what)) {
 			return true
 		}
 		b = b[i+1:]

@@ -141,13 +141,19 @@ func (s *poctStream) document(c *analyze.Conn, dir analyze.Dir, doc xmltok.Docum
 		c.Service("poct1-a")
 	}
 	d := &event.MedicalDevice{Standard: "poct1-a", Message: m.Type}
+	if !c.Full() {
+		if m.Type[:3] == "HEL" {
+			s.hello(c, dir, d, &m.Device, clean)
+		}
+		c.Note(event.ClassMedicalDevice)
+		return
+	}
 	e := &event.Event{Detail: d}
 	kv := func(name, v string) {
 		if v = analyze.CleanN([]byte(v), short); v != "" {
 			d.Attributes = append(d.Attributes, event.KV{Name: name, Value: v})
 		}
 	}
-	clean := func(v string) string { return analyze.Clean([]byte(v)) }
 	who := "The instrument"
 	if from < 0 {
 		who = "The data manager"

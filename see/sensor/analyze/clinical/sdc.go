@@ -53,6 +53,10 @@ func SDC(c *analyze.Conn, x *analyze.Exchange) string {
 		if env == nil {
 			continue
 		}
+		if !c.Full() {
+			identify(c, provider, d, env)
+			continue
+		}
 		d.Vendor, d.Model = firstOf(d.Vendor, clean(env.Manufacturer)), firstOf(d.Model, clean(env.Model))
 		d.Serial, d.Firmware = firstOf(d.Serial, clean(env.Serial)), firstOf(d.Firmware, clean(env.Firmware))
 		d.Location = firstOf(d.Location, clean(env.Location.String()))
@@ -86,6 +90,16 @@ func SDC(c *analyze.Conn, x *analyze.Exchange) string {
 		}
 		identify(c, provider, d, env)
 	}
+	if d.Standard == "sdc" {
+		c.Evidence(consumer, device.AttrUses, "sdc", "sdc", device.Claimed)
+		if !report {
+			c.Evidence(provider, device.AttrService, "sdc/tcp:"+port(c), "sdc", device.Claimed)
+		}
+	}
+	if !c.Full() {
+		c.NoteAt(event.ClassMedicalDevice, x.Time, d.Standard)
+		return d.Standard
+	}
 	if e.Status == event.StatusUnknown && x.Status >= 200 && x.Status < 300 {
 		e.Status = event.StatusSuccess
 	}
@@ -99,13 +113,6 @@ func SDC(c *analyze.Conn, x *analyze.Exchange) string {
 		e.Message = "An SDC consumer read the description of " + who
 	default:
 		e.Message = "SDC " + d.Message + " of " + who
-	}
-	if d.Standard == "sdc" {
-		c.Evidence(consumer, device.AttrUses, "sdc", "sdc", device.Claimed)
-		if !report {
-			port := fmt.Sprint(c.Flow().Dst.Port)
-			c.Evidence(provider, device.AttrService, "sdc/tcp:"+port, "sdc", device.Claimed)
-		}
 	}
 	c.Emit(e)
 	return d.Standard

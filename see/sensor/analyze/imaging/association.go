@@ -3,19 +3,21 @@
 package imaging
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/dicom"
+	"github.com/asepsis/asepsis/wire/dicom/dimse"
 	"github.com/asepsis/asepsis/wire/dicom/ul"
 )
 
 // association is what is known of the association under way.
 type association struct {
 	rq, ac    *ul.Associate
+	proposed  *proposal // the request with what follows from it
 	requestor analyze.Dir
 	known     bool // requestor is certain or well guessed
 	established,
@@ -26,13 +28,20 @@ type association struct {
 	abort      *ul.Abort
 	abortBy    analyze.Dir
 	contexts   []context
+	unique     bool   // their IDs are
 	broken     string // first thing that broke the standard
 	incomplete bool
 	identity   string
 	objects    uint32
 	bytes      uint64
-	operations map[string]uint32
+	operations []counted
 	made       maker
+}
+
+// counted is how often a service was used.
+type counted struct {
+	service dimse.Field // of the request
+	times   uint32
 }
 
 // context is a presentation context as negotiated.
@@ -42,6 +51,7 @@ type context struct {
 	abstract         string
 	transfer         string
 	used             [2]bool // by operations of each direction
+	scu, scp         string  // as evidence writes these roles for the abstract syntax, "" when not yet put together
 }
 
 type endKind uint8
@@ -73,43 +83,34 @@ func (a *association) malformed(what string) {
 	}
 }
 
-func (a *association) parsed(p *ul.Associate, err error) {
-	if err != nil {
-		if e := (*ul.Error)(nil); errors.As(err, &e) {
-			a.malformed(e.What + " (" + e.Section + ")")
-		}
-	} else if len(p.Violations) > 0 {
-		a.malformed(p.Violations[0].String())
+func (a *association) parsed(p *proposal) {
+	if p.broken != "" {
+		a.malformed(p.broken)
 	}
-	if p.User.Identity != nil {
-		a.identity = p.User.Identity.TypeName()
-		// Credentials are not kept, and these alias the caller's bytes.
-		p.User.Identity.Primary, p.User.Identity.Secondary = nil, nil
+	if p.pdu.User.Identity != nil {
+		a.identity = p.pdu.User.Identity.TypeName()
 	}
-	p.User.IdentityReply, p.User.Extended = nil, nil
 }
 
-func (a *association) request(c *analyze.Conn, dir analyze.Dir, rq *ul.Associate, err error) {
-	*a = association{rq: rq, requestor: dir, known: true, incomplete: a.incomplete, broken: a.broken}
-	a.parsed(rq, err)
-	a.contexts = make([]context, 0, len(rq.Contexts))
-	for i := range rq.Contexts {
-		pc := &rq.Contexts[i]
-		x := context{id: pc.ID, abstract: pc.AbstractSyntax}
-		if len(pc.TransferSyntaxes) == 1 {
-			x.transfer = pc.TransferSyntaxes[0]
-		}
-		a.contexts = append(a.contexts, x)
-	}
-	a.evidenceOfRequest(c)
+func (a *association) request(c *analyze.Conn, dir analyze.Dir, rq *proposal) {
+	*a = association{rq: rq.pdu, proposed: rq, requestor: dir, known: true, incomplete: a.incomplete, broken: a.broken}
+	a.parsed(rq)
+	a.contexts, a.unique = slices.Clone(rq.contexts), rq.unique
+	report(c, c.SideOf(dir), &rq.facts, rq.remembered)
 }
 
-func (a *association) accept(c *analyze.Conn, dir analyze.Dir, ac *ul.Associate, err error) {
+func (a *association) accept(c *analyze.Conn, dir analyze.Dir, p *proposal) {
+	ac, first := p.pdu, a.ac == nil
 	a.ac, a.requestor, a.known, a.established = ac, dir.Other(), true, true
-	a.parsed(ac, err)
+	a.parsed(p)
 	for i := range ac.Contexts {
 		pc := &ac.Contexts[i]
-		x := a.context(pc.ID)
+		var x *context
+		if i < len(a.contexts) && a.contexts[i].id == pc.ID && a.unique { // answers mostly come in the order of proposals
+			x = &a.contexts[i]
+		} else {
+			x = a.context(pc.ID)
+		}
 		if x == nil {
 			if len(a.contexts) >= ul.MaxContexts {
 				continue
@@ -125,7 +126,12 @@ func (a *association) accept(c *analyze.Conn, dir analyze.Dir, ac *ul.Associate,
 			x.transfer = pc.TransferSyntaxes[0]
 		}
 	}
-	a.evidenceOfAccept(c)
+	a.evidenceOfAccept(c, p, first)
+	a.announced = true
+	if !c.Full() {
+		c.Note(event.ClassDICOMAssociation)
+		return
+	}
 	e := &event.Event{Activity: activityAccept, Status: event.StatusSuccess, Detail: a.detail(true)}
 	n := 0
 	for i := range a.contexts {
@@ -134,7 +140,6 @@ func (a *association) accept(c *analyze.Conn, dir analyze.Dir, ac *ul.Associate,
 		}
 	}
 	e.Message = fmt.Sprintf("%s opened an association with %s, %d of %d presentation contexts accepted", a.calling(), a.called(), n, len(a.contexts))
-	a.announced = true
 	a.emit(c, e)
 }
 
@@ -154,6 +159,10 @@ func (a *association) announceRequest(c *analyze.Conn) {
 		return
 	}
 	a.announced = true
+	if !c.Full() {
+		c.Note(event.ClassDICOMAssociation)
+		return
+	}
 	a.emit(c, &event.Event{Activity: activityRequest, Detail: a.detail(true),
 		Message: fmt.Sprintf("%s asked %s for an association; no answer was seen", a.calling(), a.called())})
 }
@@ -312,8 +321,19 @@ func (s *stream) finishAsSeen(c *analyze.Conn) {
 func (s *stream) emitEnd(c *analyze.Conn, how endKind) {
 	a := &s.assoc
 	s.checkPDULengths()
+	if !c.Full() {
+		a.operations = nil
+		c.Note(event.ClassDICOMAssociation)
+		return
+	}
 	d := a.detail(false)
-	d.Operations, a.operations = a.operations, nil // the event's from here on
+	if len(a.operations) > 0 {
+		d.Operations = make(map[string]uint32, len(a.operations))
+		for _, o := range a.operations {
+			d.Operations[o.service.Service()] += o.times
+		}
+		a.operations = nil
+	}
 	d.LargestPDU = max(s.halves[0].largest, s.halves[1].largest)
 	e := &event.Event{Detail: d}
 	who := fmt.Sprintf("the association of %s with %s", a.calling(), a.called())

@@ -32,7 +32,10 @@
 // DICOM inside TLS. The values of C-FIND results. Attributes that name persons.
 package imaging
 
-import "github.com/asepsis/asepsis/see/sensor/analyze"
+import (
+	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/wire/dicom/ul"
+)
 
 // Bounds per association.
 const (
@@ -53,6 +56,11 @@ func Protocols() []analyze.Protocol {
 		Rank:       10,
 		MaxPending: maxPending,
 		Probe:      probe,
-		NewStream:  func(*analyze.Conn) analyze.Stream { return &stream{} },
+		NewStream: func(c *analyze.Conn) analyze.Stream {
+			s := &stream{}
+			buffers := analyze.Scratch[ul.Buffers](c.Memo(), analyze.ScratchAssociate)
+			s.halves[0].scan.Buffers, s.halves[1].scan.Buffers = buffers, buffers
+			return s
+		},
 	}}
 }

@@ -43,40 +43,51 @@ func proposedRole(a *ul.Associate, uid string) (scu, scp bool) {
 	return true, false
 }
 
-func (a *association) evidenceOfRequest(c *analyze.Conn) {
-	side := c.SideOf(a.requestor)
-	rq := a.rq
+func (p *proposal) factsOfRequest() {
+	rq, f := p.pdu, &p.facts
 	if defaultAEs[rq.CallingAE] {
-		c.Evidence(side, device.AttrBanner, "default AE title "+rq.CallingAE+" to "+rq.CalledAE, "dicom.default-aes", device.Hint)
+		f.Add(device.AttrBanner, "default AE title "+rq.CallingAE+" to "+rq.CalledAE, "dicom.default-aes", device.Hint)
 	}
-	c.Evidence(side, device.AttrAETitle, rq.CallingAE, "dicom.associate-rq.calling-ae", device.Structured)
-	c.Evidence(side, device.AttrDICOMImpl, implementation(&rq.User), "dicom.associate-rq.implementation", device.Structured)
-	c.Evidence(side, device.AttrVendor, vendorOf(&rq.User), "dicom.implementation-class", device.Hint)
-	for i := range rq.Contexts {
-		uid := rq.Contexts[i].AbstractSyntax
-		if uid == "" {
+	f.Add(device.AttrAETitle, rq.CallingAE, "dicom.associate-rq.calling-ae", device.Structured)
+	f.Add(device.AttrDICOMImpl, p.implementation, "dicom.associate-rq.implementation", device.Structured)
+	f.Add(device.AttrVendor, p.vendor, "dicom.implementation-class", device.Hint)
+	for i := range p.contexts {
+		x := &p.contexts[i]
+		if x.abstract == "" {
 			continue
 		}
-		scu, scp := proposedRole(rq, uid)
+		scu, scp := proposedRole(rq, x.abstract)
 		if scu {
-			c.Evidence(side, device.AttrDICOMRole, roleName(false, uid), "dicom.associate-rq.context", device.Hint)
+			f.Add(device.AttrDICOMRole, x.role(false), "dicom.associate-rq.context", device.Hint)
 		}
 		if scp {
-			c.Evidence(side, device.AttrDICOMRole, roleName(true, uid), "dicom.associate-rq.role", device.Hint)
+			f.Add(device.AttrDICOMRole, x.role(true), "dicom.associate-rq.role", device.Hint)
 		}
 	}
 }
 
-func (a *association) evidenceOfAccept(c *analyze.Conn) {
+// evidenceOfAccept tells what an answer shows of the acceptor. first says that it is
+// the association's only one so far: then it follows from proposal and answer.
+func (a *association) evidenceOfAccept(c *analyze.Conn, p *proposal, first bool) {
 	side := c.SideOf(a.requestor.Other())
+	remembered := first && p.remembered && a.proposed != nil && a.proposed.remembered
+	if remembered {
+		for i := range a.proposed.answers {
+			if x := &a.proposed.answers[i]; x.ac == p {
+				c.Facts(side, x.facts)
+				return
+			}
+		}
+	}
+	f := new(analyze.Facts)
 	confidence := device.Structured
 	if a.rq == nil { // PS3.8 §9.3.3: the AC's titles "shall not be tested"
 		confidence = device.Hint
 		c.Evidence(c.SideOf(a.requestor), device.AttrAETitle, a.ac.CallingAE, "dicom.associate-ac.calling-ae", confidence)
 	}
-	c.Evidence(side, device.AttrAETitle, a.calledAE(), "dicom.associate-ac.called-ae", confidence)
-	c.Evidence(side, device.AttrDICOMImpl, implementation(&a.ac.User), "dicom.associate-ac.implementation", device.Structured)
-	c.Evidence(side, device.AttrVendor, vendorOf(&a.ac.User), "dicom.implementation-class", device.Hint)
+	f.Add(device.AttrAETitle, a.calledAE(), "dicom.associate-ac.called-ae", confidence)
+	f.Add(device.AttrDICOMImpl, p.implementation, "dicom.associate-ac.implementation", device.Structured)
+	f.Add(device.AttrVendor, p.vendor, "dicom.implementation-class", device.Hint)
 	for i := range a.contexts {
 		x := &a.contexts[i]
 		if !x.accepted || x.abstract == "" {
@@ -85,24 +96,17 @@ func (a *association) evidenceOfAccept(c *analyze.Conn) {
 		// The roles agreed are the requestor's; the acceptor has the others.
 		scu, scp := proposedRole(a.ac, x.abstract)
 		if scu {
-			c.Evidence(side, device.AttrDICOMRole, roleName(true, x.abstract), "dicom.associate-ac.context", device.Claimed)
+			f.Add(device.AttrDICOMRole, x.role(true), "dicom.associate-ac.context", device.Claimed)
 		}
 		if scp {
-			c.Evidence(side, device.AttrDICOMRole, roleName(false, x.abstract), "dicom.associate-ac.role", device.Claimed)
+			f.Add(device.AttrDICOMRole, x.role(false), "dicom.associate-ac.role", device.Claimed)
 		}
 	}
-}
-
-// roleName is how a role is written: "scu:CT Image Storage".
-func roleName(scp bool, uid string) string {
-	name := dicom.UIDName(uid)
-	if name == "" {
-		name = uid
+	if remembered {
+		a.proposed.answers[1] = a.proposed.answers[0]
+		a.proposed.answers[0] = answer{p, f}
 	}
-	if scp {
-		return "scp:" + name
-	}
-	return "scu:" + name
+	report(c, side, f, remembered)
 }
 
 // roles tells, once for each presentation context and direction, which side acts
@@ -115,10 +119,13 @@ func (s *stream) roles(c *analyze.Conn, op *operation, x *context) {
 	if x != nil {
 		x.used[op.from] = true
 	}
+	if x == nil || x.abstract != uid {
+		x = &context{abstract: uid}
+	}
 	scp := op.field == dimse.NEventReportRQ // the SCP of the service invokes it
 	side := c.SideOf(op.from)
-	c.Evidence(side, device.AttrDICOMRole, roleName(scp, uid), "dicom.operation", device.Structured)
-	c.Evidence(other(side), device.AttrDICOMRole, roleName(!scp, uid), "dicom.operation", device.Structured)
+	c.Evidence(side, device.AttrDICOMRole, x.role(scp), "dicom.operation", device.Structured)
+	c.Evidence(other(side), device.AttrDICOMRole, x.role(!scp), "dicom.operation", device.Structured)
 }
 
 // maker is the device that made the objects which one side sent, as far as they

@@ -206,10 +206,13 @@ func (op *operation) final() bool {
 }
 
 func (s *stream) count(f dimse.Field) {
-	if s.assoc.operations == nil {
-		s.assoc.operations = make(map[string]uint32, 2)
+	for i := range s.assoc.operations {
+		if o := &s.assoc.operations[i]; o.service == f {
+			o.times++
+			return
+		}
 	}
-	s.assoc.operations[f.Service()]++
+	s.assoc.operations = append(s.assoc.operations, counted{f, 1})
 }
 
 // window is how many operations may be outstanding. Without asynchronous
@@ -385,6 +388,10 @@ func (s *stream) emitOperation(c *analyze.Conn, op *operation) {
 	d.AccessionRef = c.Pseudonym(pseudonym.Accession, o.accession)
 	s.learn(c, op)
 	*o = object{}
+	if !c.Full() {
+		c.Note(event.ClassDICOMOperation)
+		return
+	}
 	e := &event.Event{Activity: activities[op.field], Severity: finding.Info, Detail: d}
 	if d.Answered {
 		d.Status, d.StatusName = uint16(op.status), op.status.Name(op.field)

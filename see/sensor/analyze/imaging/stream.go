@@ -205,11 +205,9 @@ func (s *stream) pdu(c *analyze.Conn, dir analyze.Dir, t ul.Type, body []byte) {
 	case ul.TypeAssociateRQ:
 		s.finishAsSeen(c)
 		s.halves[0].largest, s.halves[1].largest = 0, 0
-		a, err := ul.ParseAssociate(t, body)
-		s.assoc.request(c, dir, a, err)
+		s.assoc.request(c, dir, proposalOf(c, t, body))
 	case ul.TypeAssociateAC:
-		a, err := ul.ParseAssociate(t, body)
-		s.assoc.accept(c, dir, a, err)
+		s.assoc.accept(c, dir, proposalOf(c, t, body))
 		s.service(c, dir.Other())
 	case ul.TypeAssociateRJ:
 		if r, err := ul.ParseReject(body); err == nil {

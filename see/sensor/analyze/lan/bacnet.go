@@ -163,17 +163,19 @@ func (f *bacnetFlow) report(c *analyze.Conn, s device.Subject, m *bacnet.Message
 			attrs.add("vendor", bacnet.VendorName(m.Vendor))
 		}
 	}
-	key := op + fmt.Sprint(m.APDU, code)
+	key := op + " " + strconv.Itoa(int(m.APDU)) + " " + code
 	for i, p := range m.Properties {
 		if i == 8 {
 			break
 		}
 		name := p.Object.String() + " " + bacnet.PropertyName(p.ID)
 		key += name
-		if p.Value.Valid {
-			name += " = " + p.Value.Text
+		if c.Full() {
+			if p.Value.Valid {
+				name += " = " + p.Value.Text
+			}
+			attrs.add("property", name)
 		}
-		attrs.add("property", name)
 	}
 	if m.Priority > 0 {
 		attrs.add("priority", strconv.FormatUint(uint64(m.Priority), 10))
@@ -182,6 +184,10 @@ func (f *bacnetFlow) report(c *analyze.Conn, s device.Subject, m *bacnet.Message
 		attrs.add("source_network", strconv.Itoa(int(m.SourceNet)))
 	}
 	if !always && !f.seen.first(key) {
+		return
+	}
+	if !c.Full() {
+		c.Note(event.ClassApplication)
 		return
 	}
 	e := &event.Event{Activity: activity, Status: status, StatusCode: code, Message: clip(fmt.Sprintf("%s sends a BACnet %s", s.IP, op)),

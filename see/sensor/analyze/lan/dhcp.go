@@ -37,20 +37,28 @@ func (dhcpFlow) Close(*analyze.Conn, analyze.End) {}
 var dhcpActivity = [...]uint8{6, 1, 2, 3, 4, 5, 6, 7, 8}
 
 func (dhcpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missing int) analyze.Verdict {
-	m, err := dhcp.ParseV4(payload)
-	if err != nil && missing == 0 && m.Type == 0 {
+	m := analyze.Scratch[dhcp.V4](c.Memo(), analyze.ScratchDHCP)
+	defer m.Reset() // it points into the payload
+	if err := m.Parse(payload); err != nil && missing == 0 && m.Type == 0 {
 		return analyze.More
 	}
 	orient(c, dir, m.Reply)
+	mac := device.MAC(m.ClientMAC)
+	if m.Reply {
+		dhcpServer(c, dir, m)
+	}
+	if !mac.IsZero() && !mac.IsGroup() {
+		dhcpClient(c, m, mac)
+	}
+	if !c.Full() {
+		c.Note(event.ClassDHCP)
+		return analyze.More
+	}
 	d := &event.DHCP{
-		Version: 4, Type: m.TypeName(), Transaction: fmt.Sprintf("%08x", m.XID), ClientID: hex.EncodeToString(m.ClientID), ServerID: addr(m.ServerID), Relay: addr(m.Giaddr),
+		Version: 4, Type: m.TypeName(), Transaction: fmt.Sprintf("%08x", m.XID), ClientID: clientID(m), ServerID: addr(m.ServerID), Relay: addr(m.Giaddr),
 		LeaseSeconds: m.Lease, Hostname: m.Hostname, FQDN: m.FQDN, VendorClass: m.VendorClass, UserClass: m.UserClass, ParameterList: dhcp.List(m.Parameters),
 		Routers: addrStrings(m.Routers), DNSServers: addrStrings(m.DNS), Domain: m.Domain,
 	}
-	if len(d.ClientID) > analyze.MaxString {
-		d.ClientID = d.ClientID[:analyze.MaxString]
-	}
-	mac := device.MAC(m.ClientMAC)
 	if !mac.IsZero() {
 		d.ClientMAC = mac.String()
 	}
@@ -62,12 +70,6 @@ func (dhcpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missing
 		d.Renewal = m.Type == dhcp.V4Request
 	default:
 		d.ClientIP = addr(m.RequestedIP)
-	}
-	if m.Reply {
-		dhcpServer(c, dir, m)
-	}
-	if !mac.IsZero() && !mac.IsGroup() {
-		dhcpClient(c, m, mac, d)
 	}
 	e := &event.Event{Activity: 6, Detail: d, Message: dhcpText(d, m)}
 	if int(m.Type) < len(dhcpActivity) {
@@ -81,6 +83,11 @@ func (dhcpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missing
 	}
 	c.Emit(e)
 	return analyze.More
+}
+
+// clientID is option 61 in hexadecimal.
+func clientID(m *dhcp.V4) string {
+	return hex.EncodeToString(m.ClientID[:min(len(m.ClientID), analyze.MaxString/2)])
 }
 
 func dhcpText(d *event.DHCP, m *dhcp.V4) string {
@@ -143,7 +150,7 @@ func dhcpServer(c *analyze.Conn, dir analyze.Dir, m *dhcp.V4) {
 }
 
 // dhcpClient reports what a message tells about the client.
-func dhcpClient(c *analyze.Conn, m *dhcp.V4, mac device.MAC, d *event.DHCP) {
+func dhcpClient(c *analyze.Conn, m *dhcp.V4, mac device.MAC) {
 	s := device.Subject{MAC: mac, VLAN: c.VLAN}
 	ev := func(attr device.Attribute, value, source string, conf device.Confidence) {
 		fact(c, s, attr, value, source, conf)
@@ -160,7 +167,7 @@ func dhcpClient(c *analyze.Conn, m *dhcp.V4, mac device.MAC, d *event.DHCP) {
 	if m.Reply {
 		if m.Type == dhcp.V4Ack && usable(m.Yiaddr) {
 			s.IP = m.Yiaddr
-			ev(device.AttrIP, m.Yiaddr.String(), "dhcp.ack", device.Structured)
+			ev(device.AttrIP, c.Memo().Addr(m.Yiaddr), "dhcp.ack", device.Structured)
 		}
 		return
 	}
@@ -170,15 +177,15 @@ func dhcpClient(c *analyze.Conn, m *dhcp.V4, mac device.MAC, d *event.DHCP) {
 	}
 	if usable(m.Ciaddr) {
 		s.IP = m.Ciaddr
-		ev(device.AttrIP, m.Ciaddr.String(), "dhcp.ciaddr", device.Claimed)
+		ev(device.AttrIP, c.Memo().Addr(m.Ciaddr), "dhcp.ciaddr", device.Claimed)
 	}
 	ev(device.AttrUses, "dhcp", "dhcp", device.Claimed)
 	ev(device.AttrHostname, m.Hostname, "dhcp.option12", device.Claimed)
 	ev(device.AttrFQDN, m.FQDN, "dhcp.option81", device.Claimed)
 	ev(device.AttrDHCPVendor, m.VendorClass, "dhcp.option60", device.Structured)
-	ev(device.AttrDHCPPrint, d.ParameterList, "dhcp.option55", device.Structured)
+	ev(device.AttrDHCPPrint, dhcp.List(m.Parameters), "dhcp.option55", device.Structured)
 	if len(m.ClientID) > 0 && !(len(m.ClientID) == 7 && m.ClientID[0] == 1 && device.MAC(m.ClientID[1:7]) == mac) {
-		ev(device.AttrDeviceID, "dhcp:"+d.ClientID, "dhcp.option61", device.Structured)
+		ev(device.AttrDeviceID, "dhcp:"+clientID(m), "dhcp.option61", device.Structured)
 	}
 	if m.ClientUUID != "" {
 		ev(device.AttrDeviceID, "uuid:"+m.ClientUUID, "dhcp.option97", device.Structured)
@@ -311,6 +318,10 @@ func (dhcp6Flow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missin
 		for _, a := range m.DNS {
 			fact(c, device.Subject{IP: a, VLAN: c.VLAN}, device.AttrService, "dns/udp:53", "dhcp6.option23", device.Claimed)
 		}
+	}
+	if !c.Full() {
+		c.Note(event.ClassDHCP)
+		return analyze.More
 	}
 	e := &event.Event{Activity: dhcp6Activity[min(int(m.Type), len(dhcp6Activity)-1)], Detail: d, Message: clip("DHCPv6 " + m.TypeName() + " of client " + d.ClientMAC)}
 	if m.HasStatus && m.Status != 0 {

@@ -69,10 +69,11 @@ func llmnrProtocol() analyze.Protocol {
 
 // pendingQuery is a question that waits for its answer.
 type pendingQuery struct {
-	id   uint16
-	at   int64
-	dir  analyze.Dir
-	base event.DNS
+	id, typ uint16
+	dir     analyze.Dir
+	at      int64
+	name    string
+	base    *event.DNS // where it is read in full
 }
 
 // dnsFlow joins answers with their questions.
@@ -92,26 +93,33 @@ func (f *dnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missi
 
 func (f *dnsFlow) message(c *analyze.Conn, dir analyze.Dir, m *dns.Message) {
 	orient(c, dir, m.Response)
-	d := dnsDetail(m)
+	name, typ := "", uint16(0)
+	if len(m.Questions) > 0 {
+		name, typ = m.Questions[0].Name, m.Questions[0].Type
+	}
+	var d *event.DNS
+	if c.Full() {
+		d = dnsDetail(m)
+	}
 	if !m.Response {
 		if len(f.pending) >= maxPendingQueries {
 			f.emitQuery(c, &f.pending[0])
 			f.pending = f.pending[1:]
 		}
 		for i := range f.pending {
-			if f.pending[i].id == m.ID && f.pending[i].base.Query == d.Query && f.pending[i].base.Type == d.Type {
+			if f.pending[i].id == m.ID && f.pending[i].name == name && f.pending[i].typ == typ {
 				return // asked again
 			}
 		}
-		f.pending = append(f.pending, pendingQuery{id: m.ID, at: c.Now, dir: dir, base: d})
+		f.pending = append(f.pending, pendingQuery{id: m.ID, typ: typ, at: c.Now, dir: dir, name: name, base: d})
 		return
 	}
 	activity := uint8(2)
 	for i := range f.pending {
 		q := &f.pending[i]
-		if q.id == m.ID && q.dir != dir && (d.Questions == 0 || strings.EqualFold(q.base.Query, d.Query) && q.base.Type == d.Type) {
+		if q.id == m.ID && q.dir != dir && (m.Counts[0] == 0 || strings.EqualFold(q.name, name) && q.typ == typ) {
 			activity = 6
-			if d.Questions == 0 {
+			if d != nil && d.Questions == 0 {
 				d.Query, d.Type, d.QClass, d.Questions = q.base.Query, q.base.Type, q.base.QClass, q.base.Questions
 			}
 			f.pending = append(f.pending[:i], f.pending[i+1:]...)
@@ -125,7 +133,11 @@ func (f *dnsFlow) message(c *analyze.Conn, dir analyze.Dir, m *dns.Message) {
 		}
 	}
 	dnsEvidence(c, dir, m)
-	e := &event.Event{Activity: activity, Detail: &d, Status: event.StatusSuccess, StatusCode: d.RCodeName}
+	if !c.Full() {
+		c.Note(event.ClassDNS)
+		return
+	}
+	e := &event.Event{Activity: activity, Detail: d, Status: event.StatusSuccess, StatusCode: d.RCodeName}
 	if d.RCode != 0 {
 		e.Status = event.StatusFailure
 	}
@@ -134,8 +146,12 @@ func (f *dnsFlow) message(c *analyze.Conn, dir analyze.Dir, m *dns.Message) {
 }
 
 func (f *dnsFlow) emitQuery(c *analyze.Conn, q *pendingQuery) {
+	if !c.Full() {
+		c.NoteAt(event.ClassDNS, q.at, c.App)
+		return
+	}
 	base := q.base
-	c.Emit(&event.Event{Time: q.at, Activity: 1, Detail: &base, Message: clip(base.Query + " " + base.Type + " was asked and not answered")})
+	c.Emit(&event.Event{Time: q.at, Activity: 1, Detail: base, Message: clip(base.Query + " " + base.Type + " was asked and not answered")})
 }
 
 func (f *dnsFlow) Close(c *analyze.Conn, _ analyze.End) {
@@ -145,8 +161,8 @@ func (f *dnsFlow) Close(c *analyze.Conn, _ analyze.End) {
 	f.pending = nil
 }
 
-func dnsDetail(m *dns.Message) event.DNS {
-	d := event.DNS{ID: m.ID, Opcode: m.Opcode, RCode: int(m.RCode), RCodeName: dns.RCodeName(m.RCode), Questions: int(m.Counts[0]), Truncated: m.More}
+func dnsDetail(m *dns.Message) *event.DNS {
+	d := &event.DNS{ID: m.ID, Opcode: m.Opcode, RCode: int(m.RCode), RCodeName: dns.RCodeName(m.RCode), Questions: int(m.Counts[0]), Truncated: m.More}
 	if len(m.Questions) > 0 {
 		q := m.Questions[0]
 		d.Query, d.Type, d.QClass = q.Name, dns.TypeName(q.Type), dns.ClassName(q.Class)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/arp"
 	"github.com/asepsis/asepsis/wire/igmp"
@@ -14,6 +15,11 @@ import (
 	"github.com/asepsis/asepsis/wire/stp"
 	"github.com/asepsis/asepsis/wire/vrrp"
 )
+
+// arpSources names the kinds of ARP packets as sources of evidence.
+var arpSources = [...]string{
+	arp.Request: "arp.request", arp.Reply: "arp.reply", arp.Probe: "arp.probe", arp.Announcement: "arp.announcement", arp.Gratuitous: "arp.gratuitous-reply",
+}
 
 // arpProtocol reports who has which address. Plain questions and answers are
 // evidence only; what is unusual is an event: probes, announcements, answers
@@ -32,10 +38,14 @@ func arpProtocol() analyze.Protocol {
 				return
 			}
 			if usable(a.SenderIP) && kind != arp.Other {
-				fact(c, device.Subject{MAC: mac, IP: a.SenderIP, VLAN: p.VLAN()}, device.AttrIP, a.SenderIP.String(), "arp."+kind.String(), device.Claimed)
+				c.EvidenceFor(device.Subject{MAC: mac, IP: a.SenderIP, VLAN: p.VLAN()}, device.AttrIP, c.Memo().Addr(a.SenderIP), arpSources[kind], device.Claimed)
 			}
 			foreign := p.HasMAC && p.SrcMAC != a.SenderMAC
 			if !foreign && (kind == arp.Request || kind == arp.Reply) {
+				return
+			}
+			if !c.Full() {
+				c.Note(event.ClassApplication)
 				return
 			}
 			ip := a.SenderIP
@@ -74,7 +84,7 @@ func igmpProtocol() analyze.Protocol {
 			}
 			s := c.Subject(analyze.Client)
 			s.Hops = 0 // TTL 1
-			fact(c, s, device.AttrIP, p.Src.String(), "igmp", device.Claimed)
+			c.EvidenceFor(s, device.AttrIP, c.Memo().Addr(p.Src), "igmp", device.Claimed)
 			if m.Type == igmp.TypeQuery {
 				fact(c, s, device.AttrCapability, "igmp-querier", "igmp.query", device.Claimed)
 				fact(c, s, device.AttrClass, string(device.ClassNetwork), "igmp.query", device.Hint)
@@ -82,7 +92,7 @@ func igmpProtocol() analyze.Protocol {
 			}
 			for _, g := range m.Groups {
 				if !g.Leave {
-					fact(c, s, device.AttrUses, groupUses[g.Group.String()], "igmp.report", device.Hint)
+					fact(c, s, device.AttrUses, groupUses[c.Memo().Addr(g.Group)], "igmp.report", device.Hint)
 				}
 			}
 		},

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/icmp"
 	"github.com/asepsis/asepsis/wire/packet"
@@ -63,6 +64,10 @@ func unreachable4(code uint8) string {
 }
 
 func unreachable(c *analyze.Conn, p *packet.Packet, m *icmp.Message, why string) {
+	if !c.Full() {
+		c.Note(event.ClassApplication)
+		return
+	}
 	attrs := pairs{}
 	attrs.add("source", addr(m.Quoted.Src))
 	attrs.add("destination", addr(m.Quoted.Dst))
@@ -142,6 +147,10 @@ func neighbour(c *analyze.Conn, p *packet.Packet, n *icmp.ND) {
 		}
 		for _, d := range n.DNS {
 			fact(c, device.Subject{IP: d, VLAN: p.VLAN()}, device.AttrService, "dns/udp:53", "icmp6.rdnss", device.Claimed)
+		}
+		if !c.Full() {
+			c.Note(event.ClassApplication)
+			return
 		}
 		attrs := pairs{}
 		var prefixes []string

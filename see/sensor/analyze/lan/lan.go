@@ -97,13 +97,18 @@ func clip(s string) string {
 // fact reports evidence with a value of bounded length. What makers leave in
 // fields that nobody filled in says nothing and is left out.
 func fact(c *analyze.Conn, s device.Subject, attr device.Attribute, value, source string, conf device.Confidence) {
+	c.EvidenceFor(s, attr, told(attr, value), source, conf)
+}
+
+// told is what a value tells, "" when that is nothing.
+func told(attr device.Attribute, value string) string {
 	switch attr {
 	case device.AttrVendor, device.AttrModel, device.AttrSerial, device.AttrFirmware, device.AttrOS, device.AttrLocation, device.AttrHostname:
 		if placeholder(value) {
-			return
+			return ""
 		}
 	}
-	c.EvidenceFor(s, attr, strings.TrimSpace(clip(value)), source, conf)
+	return strings.TrimSpace(clip(value))
 }
 
 func placeholder(s string) bool {
@@ -167,6 +172,10 @@ func frameSubject(p *packet.Packet) device.Subject {
 
 // application emits an event of a protocol that has no class of its own.
 func application(c *analyze.Conn, activity uint8, version, operation, text string, attrs pairs) {
+	if !c.Full() {
+		c.Note(event.ClassApplication)
+		return
+	}
 	c.Emit(&event.Event{Activity: activity, Message: clip(text), Detail: &event.Application{Name: c.App, Version: version, Operation: operation, Attributes: attrs}})
 }
 
@@ -199,17 +208,36 @@ func identity(c *analyze.Conn, name string) (shown, host, fqdn string) {
 
 // once remembers what a flow has reported, up to maxReported things; beyond
 // that everything counts as reported.
-type once map[string]struct{}
+type once []string
 
-func (o *once) first(key string) bool {
-	if _, ok := (*o)[key]; ok || len(*o) >= maxReported {
+// first reports whether a thing, named by its parts taken together, was not
+// reported yet.
+func (o *once) first(parts ...string) bool {
+	if len(*o) >= maxReported {
 		return false
 	}
-	if *o == nil {
-		*o = make(once)
+	for _, known := range *o {
+		for _, p := range parts {
+			if !strings.HasPrefix(known, p) {
+				known = "more"
+				break
+			}
+			known = known[len(p):]
+		}
+		if known == "" {
+			return false
+		}
 	}
-	(*o)[key] = struct{}{}
+	*o = append(*o, strings.Join(parts, ""))
 	return true
+}
+
+// bit is a part of a name for once.
+func bit(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }
 
 // osOf finds the operating system in a system description or server header.

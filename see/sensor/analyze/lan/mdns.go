@@ -25,9 +25,16 @@ type mdnsFlow struct{ seen once }
 func (f *mdnsFlow) Close(*analyze.Conn, analyze.End) {}
 
 func (f *mdnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missing int) analyze.Verdict {
-	m, err := dns.Parse(payload)
-	if err != nil && missing == 0 && len(m.Questions) == 0 && len(m.Answers) == 0 {
-		return analyze.More
+	// What a station announces is the same each time.
+	m, known := c.Memo().Recall(analyze.MemoMDNS, payload).(*dns.Message)
+	if !known || missing > 0 {
+		var err error
+		if m, err = dns.Parse(payload); err != nil && missing == 0 && len(m.Questions) == 0 && len(m.Answers) == 0 {
+			return analyze.More
+		}
+		if missing == 0 {
+			c.Memo().Remember(analyze.MemoMDNS, payload, m)
+		}
 	}
 	s := sender(c, dir)
 	s.Hops = 0 // RFC 6762 §11: never routed
@@ -36,15 +43,22 @@ func (f *mdnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	} else {
 		mdnsEvidence(c, s, m)
 	}
-	d := dnsDetail(m)
-	key := strconv.FormatBool(m.Response) + d.Query + d.Type
-	if len(m.Answers) > 0 {
-		key += m.Answers[0].Name + m.Answers[0].Data
+	key := [5]string{bit(m.Response)}
+	if len(m.Questions) > 0 {
+		key[1], key[2] = m.Questions[0].Name, dns.TypeName(m.Questions[0].Type)
 	}
-	if !f.seen.first(key) {
+	if len(m.Answers) > 0 {
+		key[3], key[4] = m.Answers[0].Name, m.Answers[0].Data
+	}
+	if !f.seen.first(key[:]...) {
 		return analyze.More
 	}
-	e := &event.Event{Activity: 1, Detail: &d, Message: clip("asks for " + d.Query + " " + d.Type)}
+	if !c.Full() {
+		c.Note(event.ClassDNS)
+		return analyze.More
+	}
+	d := dnsDetail(m)
+	e := &event.Event{Activity: 1, Detail: d, Message: clip("asks for " + d.Query + " " + d.Type)}
 	if m.Response {
 		e.Activity = 2
 		name := d.Query
@@ -125,7 +139,7 @@ func mdnsEvidence(c *analyze.Conn, s device.Subject, m *dns.Message) {
 				sub := about(r.Name)
 				fact(c, sub, device.AttrHostname, dns.Unescape(name), "mdns.host", device.Claimed)
 				if usable(r.Addr) && sub.IP != r.Addr {
-					fact(c, sub, device.AttrIP, r.Addr.String(), "mdns.host", device.Claimed)
+					fact(c, sub, device.AttrIP, c.Memo().Addr(r.Addr), "mdns.host", device.Claimed)
 				}
 			}
 		case dns.TypeHINFO:

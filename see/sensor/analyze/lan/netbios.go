@@ -4,9 +4,11 @@ package lan
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/netbios"
@@ -57,6 +59,45 @@ func (f *nbnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	}
 	fact(c, s, device.AttrUses, "nbns", "nbns", device.Claimed)
 	op := m.OpcodeName()
+	switch {
+	case m.Response:
+		if m.RCode == 0 && op == "query" {
+			for _, a := range m.Addresses {
+				if a == s.IP {
+					host(m.Name, "nbns.answer")
+				}
+			}
+		}
+		if m.HasMAC {
+			fact(c, s, device.AttrMAC, device.MAC(m.MAC).String(), "nbns.node-status", device.Claimed)
+		}
+		for _, n := range m.Names {
+			host(n, "nbns.node-status")
+		}
+	case op == "registration" || op == "refresh":
+		if len(m.Addresses) == 0 || m.Addresses[0] == s.IP {
+			n := m.Name
+			n.Group = m.GroupRecord
+			host(n, "nbns."+op)
+		}
+	}
+	if f.seen.first(op, " ", nbKey(&m.Name), bit(m.Response), strconv.Itoa(int(m.RCode))) {
+		f.report(c, s, m)
+	}
+	return analyze.More
+}
+
+// nbKey tells names apart that are shown differently.
+func nbKey(n *netbios.Name) string {
+	return strings.TrimSpace(n.Text) + "<" + strconv.Itoa(int(n.Suffix)) + ">"
+}
+
+func (f *nbnsFlow) report(c *analyze.Conn, s device.Subject, m *netbios.Message) {
+	if !c.Full() {
+		c.Note(event.ClassApplication)
+		return
+	}
+	op := m.OpcodeName()
 	attrs := pairs{}
 	shown := nbName(c, m.Name)
 	attrs.add("name", shown)
@@ -67,38 +108,21 @@ func (f *nbnsFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	case m.Response:
 		activity = response
 		text = fmt.Sprintf("%s answers for %s", s.IP, shown)
-		if m.RCode == 0 && op == "query" {
-			for _, a := range m.Addresses {
-				if a == s.IP {
-					host(m.Name, "nbns.answer")
-				}
-			}
-		}
 		if m.HasMAC {
-			fact(c, s, device.AttrMAC, device.MAC(m.MAC).String(), "nbns.node-status", device.Claimed)
 			attrs.add("unit_id", device.MAC(m.MAC).String())
 		}
 		var names []string
 		for _, n := range m.Names {
-			host(n, "nbns.node-status")
 			names = append(names, nbName(c, n))
 		}
 		attrs.add("names", join(names))
 	case op == "registration" || op == "refresh":
 		activity = announcement
 		text = fmt.Sprintf("%s claims the name %s", s.IP, shown)
-		if len(m.Addresses) == 0 || m.Addresses[0] == s.IP {
-			n := m.Name
-			n.Group = m.GroupRecord
-			host(n, "nbns."+op)
-		}
 	case op == "release":
 		text = fmt.Sprintf("%s gives up the name %s", s.IP, shown)
 	}
-	if f.seen.first(op + shown + fmt.Sprint(m.Response, m.RCode)) {
-		application(c, activity, "", op, text, attrs)
-	}
-	return analyze.More
+	application(c, activity, "", op, text, attrs)
 }
 
 // nbdgmProtocol is the NetBIOS datagram service with browser announcements.
@@ -131,13 +155,19 @@ func (f *nbdgmFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ i
 	if (d.Source.Suffix == 0x00 || d.Source.Suffix == 0x20) && d.Source.Text != "" {
 		fact(c, s, device.AttrHostname, d.Source.Text, "nbdgm.source", device.Claimed)
 	}
-	attrs := pairs{}
-	attrs.add("source", nbName(c, d.Source))
-	attrs.add("destination", nbName(c, d.Destination))
+	named := func() (attrs pairs) {
+		attrs.add("source", nbName(c, d.Source))
+		attrs.add("destination", nbName(c, d.Destination))
+		return attrs
+	}
 	a := d.Announcement
 	if a == nil {
-		if f.seen.first(nbName(c, d.Source) + nbName(c, d.Destination)) {
-			application(c, message, "", "datagram", fmt.Sprintf("%s sends to %s", nbName(c, d.Source), nbName(c, d.Destination)), attrs)
+		switch {
+		case !f.seen.first(nbKey(&d.Source), nbKey(&d.Destination)):
+		case c.Full():
+			application(c, message, "", "datagram", fmt.Sprintf("%s sends to %s", nbName(c, d.Source), nbName(c, d.Destination)), named())
+		default:
+			c.Note(event.ClassApplication)
 		}
 		return analyze.More
 	}
@@ -154,10 +184,15 @@ func (f *nbdgmFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ i
 			fact(c, s, device.AttrClass, string(device.ClassServer), "nbdgm."+a.Kind+"-announcement", device.Claimed)
 		}
 	}
-	attrs.add("announced", a.Server)
-	attrs.add("roles", join(a.Roles()))
-	attrs.add("os", a.OS)
-	if f.seen.first(a.Kind + a.Server) {
+	if f.seen.first(a.Kind, a.Server) {
+		if !c.Full() {
+			c.Note(event.ClassApplication)
+			return analyze.More
+		}
+		attrs := named()
+		attrs.add("announced", a.Server)
+		attrs.add("roles", join(a.Roles()))
+		attrs.add("os", a.OS)
 		application(c, announcement, "", a.Kind+"-announcement", fmt.Sprintf("%s announces %s", s.IP, a.Server), attrs)
 	}
 	return analyze.More

@@ -84,6 +84,10 @@ func (f *ntpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, _ int
 			f.served = true
 			c.Service("ntp")
 		}
+		if !c.Full() {
+			c.Note(event.ClassNTP)
+			return analyze.More
+		}
 		e := &event.Event{Activity: p.Mode, Status: event.StatusSuccess, Detail: d, Message: clip(fmt.Sprintf("%s tells the time, stratum %d from %s", s.IP, p.Stratum, p.ReferenceID))}
 		if p.Stratum == 0 || p.Stratum >= 16 { // RFC 5905 §7.4: kiss-o'-death, unsynchronised
 			e.Status, e.StatusCode = event.StatusFailure, p.ReferenceID

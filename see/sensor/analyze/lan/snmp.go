@@ -49,11 +49,24 @@ var wellKnown = map[string]bool{"public": true, "private": true, "community": tr
 	"read": true, "write": true, "monitor": true, "security": true, "secret": true, "password": true, "ilmi": true, "internal": true, "proxy": true, "all private": true,
 	"rw": true, "ro": true, "test": true, "guest": true, "system": true, "tivoli": true, "openview": true, "cable-docsis": true, "rmon": true, "hp_admin": true, "": true}
 
-func isPublic(community []byte) bool { return wellKnown[strings.ToLower(string(community))] }
+func isPublic(community []byte) bool {
+	var buf [24]byte // longer than any of them
+	if len(community) > len(buf) {
+		return false
+	}
+	for i, b := range community {
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		buf[i] = b
+	}
+	return wellKnown[string(buf[:len(community)])]
+}
 
 func (f *snmpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, missing int) analyze.Verdict {
-	m, err := snmp.Parse(payload, missing)
-	if err != nil && missing == 0 {
+	m := analyze.Scratch[snmp.Message](c.Memo(), analyze.ScratchSNMP)
+	defer m.Reset() // it points into the payload
+	if err := m.Parse(payload, missing); err != nil && missing == 0 {
 		return analyze.More
 	}
 	f.version = m.VersionName()
@@ -109,7 +122,11 @@ func (f *snmpFlow) report(c *analyze.Conn, dir analyze.Dir, m *snmp.Message, tra
 		}
 		f.hasSet, f.lastSet = true, m.RequestID
 	}
-	if !(trap || write) && !f.seen.first(op+fmt.Sprint(failed, isPublic(m.Community), m.Authenticated, dir)+c.Pseudonym(pseudonym.Person, string(m.User))) {
+	if !(trap || write) && !f.seen.first(op, bit(failed), bit(isPublic(m.Community)), bit(m.Authenticated), bit(dir == analyze.ToClient), strings.TrimSpace(string(m.User))) {
+		return
+	}
+	if !c.Full() {
+		c.Note(event.ClassApplication)
 		return
 	}
 	attrs := pairs{}
@@ -161,17 +178,20 @@ func (f *snmpFlow) report(c *analyze.Conn, dir analyze.Dir, m *snmp.Message, tra
 }
 
 func (f *snmpFlow) Close(c *analyze.Conn, _ analyze.End) {
-	attrs := pairs{}
 	var total uint64
+	for _, n := range f.counts {
+		total += n
+	}
+	if total <= 8 { // a short exchange was reported in whole
+		return
+	}
+	attrs := pairs{}
 	for t, n := range f.counts {
 		if n > 0 {
 			attrs.add(strings.ReplaceAll(strings.ToLower(snmp.PDUName(t)), "-", "_")+"_count", strconv.FormatUint(n, 10))
-			total += n
 		}
 	}
-	if total > 8 { // a short exchange was reported in whole
-		application(c, session, f.version, "summary", fmt.Sprintf("%d SNMP messages between %s and %s", total, c.Ends[0].IP, c.Ends[1].IP), attrs)
-	}
+	application(c, session, f.version, "summary", fmt.Sprintf("%d SNMP messages between %s and %s", total, c.Ends[0].IP, c.Ends[1].IP), attrs)
 }
 
 func errorStatus(v int64) string {

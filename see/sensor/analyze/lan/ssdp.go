@@ -3,7 +3,6 @@
 package lan
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -54,19 +53,26 @@ func (f *ssdpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	}
 	orient(c, dir, m.Kind == "answer")
 	s := sender(c, dir)
-	attrs := pairs{}
-	attrs.add("target", m.NT)
-	attrs.add("usn", m.USN)
-	attrs.add("nts", m.NTS)
-	attrs.add("location", m.Location)
-	attrs.add("server", m.Server)
-	attrs.add("user_agent", m.Agent)
+	report := func(activity uint8, op, verb string) {
+		if !c.Full() {
+			c.Note(event.ClassApplication)
+			return
+		}
+		attrs := pairs{}
+		attrs.add("target", m.NT)
+		attrs.add("usn", m.USN)
+		attrs.add("nts", m.NTS)
+		attrs.add("location", m.Location)
+		attrs.add("server", m.Server)
+		attrs.add("user_agent", m.Agent)
+		application(c, activity, "", op, s.IP.String()+verb, attrs)
+	}
 	if m.Kind == "search" {
 		fact(c, s, device.AttrUses, "ssdp", "ssdp.search", device.Claimed)
 		fact(c, s, device.AttrUserAgent, m.Agent, "ssdp.user-agent", device.Claimed)
 		fact(c, s, device.AttrOS, osOf(m.Agent), "ssdp.user-agent", device.Claimed)
-		if f.seen.first("search" + m.NT) {
-			application(c, request, "", "search", fmt.Sprintf("%s looks for %s", s.IP, m.NT), attrs)
+		if f.seen.first("search", m.NT) {
+			report(request, "search", " looks for "+m.NT)
 		}
 		return analyze.More
 	}
@@ -93,8 +99,8 @@ func (f *ssdpFlow) Packet(c *analyze.Conn, dir analyze.Dir, payload []byte, miss
 	if m.Kind == "answer" {
 		activity = response
 	}
-	if f.seen.first(op + m.USN + m.NT) {
-		application(c, activity, "", op, fmt.Sprintf("%s announces %s (%s)", s.IP, m.NT, op), attrs)
+	if f.seen.first(op, m.USN, m.NT) {
+		report(activity, op, " announces "+m.NT+" ("+op+")")
 	}
 	return analyze.More
 }
@@ -119,6 +125,10 @@ func describeUPnP(c *analyze.Conn, x *analyze.Exchange) string {
 	}
 	if class, conf := upnpClass(d.DeviceType); class != "" {
 		fact(c, c.Subject(analyze.Server), device.AttrClass, string(class), "upnp.device-type", conf)
+	}
+	if !c.Full() {
+		c.NoteAt(event.ClassApplication, x.Time, "upnp")
+		return "upnp"
 	}
 	attrs := pairs{}
 	attrs.add("device_type", d.DeviceType)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/syslog"
 )
@@ -67,6 +68,10 @@ func (f *syslogFlow) take(c *analyze.Conn, dir analyze.Dir, b []byte, framing st
 		}
 	}
 	if !f.seen.first(m.Host + "\x00" + m.App) {
+		return
+	}
+	if !c.Full() {
+		c.Note(event.ClassApplication)
 		return
 	}
 	version := "3164"

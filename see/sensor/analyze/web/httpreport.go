@@ -55,11 +55,17 @@ func (r *reporter) report(c *analyze.Conn, x *exchange) {
 		c.Service("http")
 	}
 	q, a := x.x.Request, x.x.Response
+	host, agent, server := str(x.x.Host), str(analyze.Get(q, "user-agent")), str(analyze.Get(a, "server"))
+	r.evidence(c, x, host, agent, server)
+	if !c.Full() {
+		c.NoteAt(event.ClassHTTP, x.x.Time, "http")
+		return
+	}
 	d := &event.HTTP{
-		Method: str(x.x.Method), Version: x.version, Host: str(x.x.Host),
-		UserAgent: str(analyze.Get(q, "user-agent")), ContentType: str(analyze.Get(q, "content-type")), RequestLength: x.x.RequestLength,
+		Method: str(x.x.Method), Version: x.version, Host: host,
+		UserAgent: agent, ContentType: str(analyze.Get(q, "content-type")), RequestLength: x.x.RequestLength,
 		Status: x.x.Status, ResponseType: str(analyze.Get(a, "content-type")), ResponseLength: x.x.ResponseLength,
-		Server: str(analyze.Get(a, "server")), AuthScheme: scheme(analyze.Get(q, "authorization")),
+		Server: server, AuthScheme: scheme(analyze.Get(q, "authorization")),
 		WWWAuthenticate: challenge(analyze.Get(a, "www-authenticate")), ResponseSeen: x.responseSeen,
 	}
 	if d.Status == 101 || d.Status == 0 || d.Status == 426 {
@@ -76,7 +82,6 @@ func (r *reporter) report(c *analyze.Conn, x *exchange) {
 		ref, _, _ = strings.Cut(ref, "?")
 		d.Referrer, _ = RedactTarget(c, ref)
 	}
-	r.evidence(c, x, d)
 	e := &event.Event{Time: x.x.Time, Activity: activity(x.x.Method), Protocol: "http", Detail: d, Severity: finding.Info}
 	switch {
 	case x.responseSeen && d.Status < 400:
@@ -109,24 +114,25 @@ func httpMessage(d *event.HTTP) string {
 	return m + " without a visible answer"
 }
 
-func (r *reporter) evidence(c *analyze.Conn, x *exchange, d *event.HTTP) {
-	if fresh(&r.agents, d.UserAgent) {
-		c.Evidence(analyze.Client, device.AttrUserAgent, d.UserAgent, "http.user-agent", device.Claimed)
+func (r *reporter) evidence(c *analyze.Conn, x *exchange, host, agent, server string) {
+	if fresh(&r.agents, agent) {
+		c.Evidence(analyze.Client, device.AttrUserAgent, agent, "http.user-agent", device.Claimed)
 	}
 	// Behind a proxy, banner and name are those of another machine.
 	proxied := strings.Contains(x.x.Target, "://") || x.x.Method == "CONNECT" || analyze.Get(x.x.Response, "via") != ""
 	if proxied {
 		return
 	}
-	if fresh(&r.servers, d.Server) {
-		c.Evidence(analyze.Server, device.AttrBanner, d.Server, "http.server", device.Claimed)
+	if fresh(&r.servers, server) {
+		c.Evidence(analyze.Server, device.AttrBanner, server, "http.server", device.Claimed)
 		if p := str(analyze.Get(x.x.Response, "x-powered-by")); p != "" {
 			c.Evidence(analyze.Server, device.AttrBanner, p, "http.x-powered-by", device.Claimed)
 		}
 	}
-	host := d.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if strings.Contains(host, ":") {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
 	}
 	if host = strings.ToLower(strings.TrimSuffix(host, ".")); x.responseSeen && analyze.IsHostName(host) && fresh(&r.hosts, host) {
 		// The client's name for the server.

@@ -77,9 +77,11 @@ func (r *rtspStream) Gap(_ *analyze.Conn, dir analyze.Dir, n int64) analyze.Verd
 func (r *rtspStream) message(c *analyze.Conn, dir analyze.Dir, p *http1.Parser) {
 	h := p.Head()
 	if h.Status == 0 {
-		q := rtspRequest{time: c.Now, dir: dir, method: str(h.Method), cseq: str(h.Get("cseq")), agent: str(h.Get("user-agent")),
-			auth: scheme(h.Get("authorization")), transport: str(h.Get("transport")), version: h.Version}
-		q.uri, q.token = RedactTarget(c, h.Target)
+		q := rtspRequest{time: c.Now, dir: dir, cseq: str(h.Get("cseq")), agent: str(h.Get("user-agent"))}
+		if c.Full() {
+			q.method, q.auth, q.transport, q.version = str(h.Method), scheme(h.Get("authorization")), str(h.Get("transport")), h.Version
+			q.uri, q.token = RedactTarget(c, h.Target)
+		}
 		switch h.Method {
 		case "DESCRIBE", "SETUP", "PLAY", "RECORD":
 			if !r.roles {
@@ -116,6 +118,10 @@ func (r *rtspStream) message(c *analyze.Conn, dir analyze.Dir, p *http1.Parser) 
 }
 
 func (r *rtspStream) emit(c *analyze.Conn, q rtspRequest, h *http1.Head, body []byte) {
+	if !c.Full() {
+		c.NoteAt(event.ClassApplication, q.time, c.App)
+		return
+	}
 	var kv attrs
 	kv.add("uri", q.uri)
 	kv.add("user_agent", q.agent)

@@ -61,6 +61,10 @@ func (r *sipReport) message(c *analyze.Conn, dir analyze.Dir, m sip.Message) {
 	}
 	r.last = key
 	r.events++
+	if !c.Full() {
+		c.Note(event.ClassApplication)
+		return
+	}
 	var kv attrs
 	for _, f := range []struct{ name, compact, label string }{{"from", "f", "from"}, {"to", "t", "to"}, {"contact", "m", "contact"}} {
 		user, host := sip.Address(m.Get(f.name, f.compact))

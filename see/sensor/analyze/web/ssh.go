@@ -81,6 +81,18 @@ func (s *sshStream) finish(c *analyze.Conn) {
 	setClient(c, analyze.Dir(client))
 	cl, sv := &s.r[client], &s.r[1-client]
 	d := &event.SSH{ClientVersion: str(cl.Banner), ServerVersion: str(sv.Banner)}
+	c.Encrypted = cl.Init != nil && sv.Init != nil
+	if d.ServerVersion != "" {
+		c.Service("ssh")
+	}
+	c.Evidence(analyze.Server, device.AttrBanner, d.ServerVersion, "ssh.identification", device.Claimed)
+	c.Evidence(analyze.Client, device.AttrBanner, d.ClientVersion, "ssh.identification.client", device.Claimed)
+	c.Evidence(analyze.Server, device.AttrOS, sshOS(d.ServerVersion), "ssh.identification", device.Hint)
+	c.Evidence(analyze.Client, device.AttrOS, sshOS(d.ClientVersion), "ssh.identification.client", device.Hint)
+	if !c.Full() {
+		c.NoteAt(event.ClassSSH, s.began, c.App)
+		return
+	}
 	e := &event.Event{Time: s.began, Activity: 1, Detail: d}
 	var notes []string
 	if cl.Init != nil {
@@ -105,14 +117,6 @@ func (s *sshStream) finish(c *analyze.Conn) {
 		}
 	}
 	e.StatusDetail = str(strings.Join(notes, "; "))
-	c.Encrypted = cl.Init != nil && sv.Init != nil
-	if d.ServerVersion != "" {
-		c.Service("ssh")
-	}
-	c.Evidence(analyze.Server, device.AttrBanner, d.ServerVersion, "ssh.identification", device.Claimed)
-	c.Evidence(analyze.Client, device.AttrBanner, d.ClientVersion, "ssh.identification.client", device.Claimed)
-	c.Evidence(analyze.Server, device.AttrOS, sshOS(d.ServerVersion), "ssh.identification", device.Hint)
-	c.Evidence(analyze.Client, device.AttrOS, sshOS(d.ClientVersion), "ssh.identification.client", device.Hint)
 	e.Message = "SSH connection"
 	if d.ServerVersion != "" {
 		e.Message += " to " + d.ServerVersion

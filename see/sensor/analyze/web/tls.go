@@ -84,6 +84,11 @@ func emitTLS(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source
 	}
 	c.Encrypted = true
 	setClient(c, analyze.Dir(a.ClientDir))
+	tlsEvidence(c, a, over, source)
+	if !c.Full() {
+		c.NoteAt(event.ClassNetwork, began, c.App)
+		return
+	}
 	d := &event.TLS{
 		ClientCertAsked: a.CertAsked, Resumed: a.Resumed, Alert: a.Alert, Complete: a.Complete, QUICVersion: quicVersion,
 		ALPN: str(a.ALPN()),
@@ -104,26 +109,14 @@ func emitTLS(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source
 		}
 		d.SNI = str(h.SNI)
 		d.JA4 = h.JA4(over)
-		c.Evidence(analyze.Client, device.AttrJA4, d.JA4, source+".client-hello", device.Claimed)
-		if analyze.IsHostName(d.SNI) {
-			// What the client calls the server: not the server's own word.
-			c.Evidence(analyze.Server, device.AttrFQDN, strings.ToLower(d.SNI), source+".sni", device.Hint)
-		}
 	}
 	if h := a.Server; h != nil && !h.Retry {
 		d.Version = tlsmeta.VersionName(a.Version())
 		d.Cipher = tlsmeta.CipherName(h.Cipher)
-		if c.App == "webrtc" {
-			// Peers on ports of the moment: nobody offers a service there.
-			c.Evidence(analyze.Server, device.AttrUses, c.App, source, device.Claimed)
-			c.Evidence(analyze.Client, device.AttrUses, c.App, source, device.Claimed)
-		} else {
-			c.Service(c.App)
-		}
 	}
 	var notes []string
-	d.ServerChain, notes = chainOf(c, a, a.ServerDir(), analyze.Server, source, notes)
-	d.ClientChain, notes = chainOf(c, a, a.ClientDir, analyze.Client, source, notes)
+	d.ServerChain, notes = chainOf(c, a, a.ServerDir(), analyze.Server, notes)
+	d.ClientChain, notes = chainOf(c, a, a.ClientDir, analyze.Client, notes)
 	if a.CertAsked && a.NoCert[a.ClientDir] {
 		notes = append(notes, "client gave no certificate")
 	}
@@ -145,6 +138,45 @@ func emitTLS(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source
 	}
 	e.Message = tlsMessage(strings.ToUpper(source), d, e)
 	c.Emit(e)
+}
+
+// tlsEvidence tells what a handshake shows of both ends.
+func tlsEvidence(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, source string) {
+	if h := a.Client; h != nil {
+		c.Evidence(analyze.Client, device.AttrJA4, h.JA4(over), source+".client-hello", device.Claimed)
+		if sni := str(h.SNI); analyze.IsHostName(sni) {
+			// What the client calls the server: not the server's own word.
+			c.Evidence(analyze.Server, device.AttrFQDN, strings.ToLower(sni), source+".sni", device.Hint)
+		}
+	}
+	if h := a.Server; h != nil && !h.Retry {
+		if c.App == "webrtc" {
+			// Peers on ports of the moment: nobody offers a service there.
+			c.Evidence(analyze.Server, device.AttrUses, c.App, source, device.Claimed)
+			c.Evidence(analyze.Client, device.AttrUses, c.App, source, device.Claimed)
+		} else {
+			c.Service(c.App)
+		}
+	}
+	for _, side := range [...]struct {
+		dir  int
+		side analyze.Side
+	}{{a.ServerDir(), analyze.Server}, {a.ClientDir, analyze.Client}} {
+		if chain := a.Chains[side.dir]; len(chain) > 0 {
+			certificateEvidence(c, certificate(c, chain[0]), side.side, source, a.Complete)
+		}
+	}
+}
+
+// certificate parses a certificate, or remembers what it was when parsed before.
+func certificate(c *analyze.Conn, der []byte) *tlsmeta.Certificate {
+	m := c.Memo()
+	if x, ok := m.Recall(analyze.MemoCertificate, der).(*tlsmeta.Certificate); ok {
+		return x
+	}
+	x := tlsmeta.ParseCertificate(der)
+	m.Remember(analyze.MemoCertificate, der, &x)
+	return &x
 }
 
 func tlsMessage(name string, d *event.TLS, e *event.Event) string {
@@ -171,19 +203,15 @@ func tlsMessage(name string, d *event.TLS, e *event.Event) string {
 	return sb.String()
 }
 
-// chainOf turns one side's certificates into what events carry, and the first
-// of them into evidence about that side.
-func chainOf(c *analyze.Conn, a *tlsmeta.Account, dir int, side analyze.Side, source string, notes []string) ([]event.Certificate, []string) {
+// chainOf turns one side's certificates into what events carry.
+func chainOf(c *analyze.Conn, a *tlsmeta.Account, dir int, side analyze.Side, notes []string) ([]event.Certificate, []string) {
 	var out []event.Certificate
 	for i, der := range a.Chains[dir] {
-		x := tlsmeta.ParseCertificate(der)
+		x := certificate(c, der)
 		if x.Err != nil {
 			notes = append(notes, "malformed certificate: "+str(x.Err.Error()))
 		}
-		if i == 0 {
-			certificateEvidence(c, &x, side, source, a.Complete)
-		}
-		out = append(out, CertificateOf(c, &x, i == 0 && side == analyze.Client))
+		out = append(out, CertificateOf(c, x, i == 0 && side == analyze.Client))
 	}
 	if a.ChainCut[dir] {
 		notes = append(notes, "certificate chain too long or malformed")

@@ -56,9 +56,7 @@ func Protocols(interpreters ...analyze.Interpreter) []analyze.Protocol {
 }
 
 // str makes a string from the wire fit for events.
-func str(s string) string {
-	return analyze.CleanN([]byte(s[:min(len(s), 4*analyze.MaxString)]), analyze.MaxString)
-}
+func str(s string) string { return analyze.CleanString(s) }
 
 // attrs collects attributes of an event.Application; empty values are left out.
 type attrs []event.KV
