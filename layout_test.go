@@ -28,10 +28,10 @@ var floors = map[string]struct {
 	"wire":     {nil, true}, // protocols carry protocols (EAP in RADIUS, TLS in QUIC)
 	"platform": {[]string{"core", "wire"}, true},
 	"prove":    {[]string{"platform", "core", "wire"}, true},
-	"see":      {[]string{"prove", "platform", "core", "wire"}, true},
+	"see":      {[]string{"prove", "platform", "core", "wire", "testdata"}, true}, // testdata: the recorded morning, for the demo
 	"guard":    {[]string{"prove", "platform", "core", "wire"}, true},
 	"respond":  {[]string{"see", "guard", "prove", "platform", "core", "wire", "ocsf"}, true},
-	"cmd":      {[]string{"respond", "see", "guard", "prove", "platform", "core", "wire"}, false},
+	"cmd":      {[]string{"respond", "see", "guard", "prove", "platform", "core", "wire", "web"}, false},
 	"ocsf":     {[]string{"core"}, true},
 	"rules":    {[]string{"core"}, true},
 	"web":      {nil, false},
