@@ -1,0 +1,1 @@
+function e(e){let t=[...e].length;if(t<12)return t===0?`A password is needed.`:`${12-t} more ${12-t==1?`character is`:`characters are`} needed.`;if(t>256)return`At most 256 characters.`;if(new Set(e).size<4)return`The same few characters again and again are guessed first.`}export{e as t};

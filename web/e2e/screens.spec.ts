@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each page in both themes and both sizes: it draws, complains about nothing,
+// passes axe, and does not scroll sideways. With SCREENSHOTS=1 it is kept in
+// docs/screenshots instead.
+import { mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, it } from 'vitest'
+import { expectAccessible, expectNoSidewaysScroll, open, settled, useBrowser, type Size, type Theme } from './harness'
+
+const shots = process.env.SCREENSHOTS ? fileURLToPath(new URL('../../docs/screenshots/', import.meta.url)) : ''
+
+interface Screen {
+  name: string
+  path: string | ((ids: Ids) => string)
+  anonymous?: boolean
+  /** Scrolls sideways by design, inside its own region. */
+  sideways?: boolean
+}
+interface Ids {
+  theatre: string
+  device: string
+}
+const screens: Screen[] = [
+  { name: 'login', path: '/login', anonymous: true },
+  { name: 'theatres', path: '/theatres' },
+  { name: 'wall', path: '/theatres?wall=1' },
+  { name: 'theatre', path: (i) => `/theatres/${i.theatre}` },
+  { name: 'devices', path: '/devices', sideways: true },
+  { name: 'device', path: (i) => `/devices/${i.device}` },
+  { name: 'map', path: '/map', sideways: true },
+  { name: 'events', path: '/events?from=-24h', sideways: true },
+  { name: 'sensor', path: '/sensor' },
+  { name: 'settings-theatres', path: '/settings/theatres' },
+  { name: 'settings-site', path: '/settings/site' },
+  { name: 'settings-storage', path: '/settings/storage' },
+  { name: 'settings-users', path: '/settings/users' },
+  { name: 'settings-account', path: '/settings/account' },
+  { name: 'settings-tokens', path: '/settings/tokens' },
+  { name: 'settings-audit', path: '/settings/audit' },
+]
+const only = process.env.SCREENS?.split(',')
+
+useBrowser()
+const ids: Ids = { theatre: '', device: '' }
+beforeAll(async () => {
+  if (shots) mkdirSync(shots, { recursive: true })
+  const { page, close } = await open('/theatres')
+  await settled(page)
+  // The demo replays a day: wait for its first image devices before looking.
+  const found = await page.evaluate(async () => {
+    interface Row {
+      id: string
+      theatre: string
+      medical: boolean
+      speaks: string[]
+    }
+    for (let i = 0; i < 120; i++) {
+      const { devices } = (await (await fetch('/api/v1/devices')).json()) as { devices: Row[] }
+      const d = devices.find((x) => x.speaks.includes('dicom') && x.theatre !== '')
+      if (d) return { device: d.id, theatre: d.theatre }
+      await new Promise((f) => setTimeout(f, 500))
+    }
+    return null
+  })
+  await close()
+  if (!found) throw new Error('the demo shows no imaging device in a theatre within a minute')
+  Object.assign(ids, found)
+}, 90_000)
+
+for (const theme of ['light', 'dark'] as Theme[]) {
+  for (const size of ['wide', 'narrow'] as Size[]) {
+    describe(`${theme}, ${size}`, () => {
+      for (const s of screens.filter((x) => !only || only.includes(x.name))) {
+        it(`${s.name} draws, passes axe and complains about nothing`, async () => {
+          const path = typeof s.path === 'string' ? s.path : s.path(ids)
+          const { page, expectQuiet, close } = await open(path, { theme, size, anonymous: s.anonymous, reducedMotion: true })
+          await settled(page)
+          if (shots) await page.screenshot({ path: `${shots}${s.name}-${theme}${size === 'narrow' ? '-narrow' : ''}.png`, animations: 'disabled' })
+          else {
+            if (size === 'narrow' && !s.sideways) await expectNoSidewaysScroll(page)
+            await expectAccessible(page)
+          }
+          if (!s.anonymous) expectQuiet()
+          await close()
+        })
+      }
+    })
+  }
+}

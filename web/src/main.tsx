@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import { QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { board, client, session } from './api/queries'
+import { router } from './shell/routes'
+import './ui/tokens.css'
+import './ui/base.css'
+import './ui/table.css'
+import { Toaster } from './ui/Toast'
+import { TooltipProvider } from './ui/Tooltip'
+
+// Asked for before anything is drawn: the route needs the session first of all,
+// and most people come for the board.
+if (location.pathname !== '/setup') void client.prefetchQuery(session)
+if (/^\/(theatres)?$/.test(location.pathname)) void client.prefetchQuery(board)
+
+const root = document.getElementById('app')
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <TooltipProvider>
+          <RouterProvider router={router} />
+          <Toaster />
+        </TooltipProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  )
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Link } from '@tanstack/react-router'
+import { Icon } from '../ui/Icon'
+import { Tooltip } from '../ui/Tooltip'
+import { below, groups, type Place } from './places'
+
+export function Rail() {
+  return (
+    <nav className="rail" aria-label="Pages">
+      {groups.map((g) => (
+        <div key={g.name} className="rail-group">
+          <h2 className="rail-head">{g.name}</h2>
+          <ul>
+            {g.places.map((p) => (
+              <Item key={p.to} place={p} />
+            ))}
+          </ul>
+        </div>
+      ))}
+      <ul className="rail-below">
+        {below.map((p) => (
+          <Item key={p.to} place={p} />
+        ))}
+      </ul>
+    </nav>
+  )
+}
+
+function Item({ place }: { place: Place }) {
+  return (
+    <li>
+      <Tooltip text={place.name} keys={`g ${place.key}`} side="right">
+        <Link to={place.to} className="rail-link" activeProps={{ 'aria-current': 'page' }}>
+          <Icon name={place.icon} />
+          <span className="rail-text">{place.name}</span>
+        </Link>
+      </Tooltip>
+    </li>
+  )
+}

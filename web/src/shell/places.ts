@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where one can go: the rail, the bottom bar and the g+letter keys read this.
+// A group is listed when the parts of the product behind it run.
+import type { IconName } from '../ui/Icon'
+
+export interface Place {
+  to: '/theatres' | '/devices' | '/map' | '/events' | '/sensor' | '/settings'
+  name: string
+  icon: IconName
+  key: string
+}
+export const see: Place[] = [
+  { to: '/theatres', name: 'Theatres', icon: 'theatres', key: 't' },
+  { to: '/devices', name: 'Devices', icon: 'devices', key: 'd' },
+  { to: '/map', name: 'Map', icon: 'map', key: 'm' },
+  { to: '/events', name: 'Events', icon: 'events', key: 'e' },
+  { to: '/sensor', name: 'Sensor', icon: 'sensor', key: 's' },
+]
+export const below: Place[] = [{ to: '/settings', name: 'Settings', icon: 'settings', key: ',' }]
+export const groups: { name: string; places: Place[] }[] = [{ name: 'See', places: see }]
+export const places: Place[] = [...groups.flatMap((g) => g.places), ...below]

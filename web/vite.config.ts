@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The build of the console. Its output is committed (web/dist) and embedded by
+// the server, so it must be the same bytes wherever it is built: no hash of a
+// path, no time, no name of a machine.
+import react from '@vitejs/plugin-react'
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+import { fixtures } from './dev/fixtures/plugin.ts'
+import { licences } from './dev/licences.ts'
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig(({ mode }) => ({
+  plugins: [react(), licences(at('.')), process.env.VITE_FIXTURES && mode !== 'production' ? fixtures() : null],
+  resolve: {
+    alias: {
+      '@': at('./src'),
+      // The original writes a <style> element, which the policy style-src
+      // 'self' refuses. The page behind a dialog does not scroll anyway.
+      'react-remove-scroll': at('./src/ui/RemoveScroll.tsx'),
+    },
+  },
+  server: {
+    host: '127.0.0.1',
+    port: Number(process.env.PORT ?? 5173),
+    proxy: process.env.VITE_FIXTURES
+      ? undefined
+      : { '/api': { target: process.env.ASEPSIS ?? 'https://127.0.0.1:8443', secure: false, changeOrigin: true } },
+  },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0, // font-src 'self': no data: addresses
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        entryFileNames: 'assets/[name].js',
+        chunkFileNames: 'assets/[name].js',
+        assetFileNames: 'assets/[name][extname]',
+      },
+    },
+  },
+  test: {
+    include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'dev/**/*.test.ts'],
+    environment: 'node',
+  },
+}))
