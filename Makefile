@@ -3,12 +3,21 @@
 export CGO_ENABLED = 0
 GO ?= go
 
-.PHONY: run build test bench fuzz lint clean
+.PHONY: run analyze web build test bench fuzz lint clean
 
-# The main job on embedded defaults: which devices are in this theatre, what
-# are they, who talks to whom, and what could not be seen?
+# The main job on embedded defaults: sensor, inventory, store and console, watching
+# a hospital that does not exist. The link for the first account is printed.
+LISTEN ?= 127.0.0.1:8443
 run:
+	$(GO) run ./cmd/asepsis up --demo --listen $(LISTEN)
+
+# Which devices are in this theatre, what are they, who talks to whom, and what could not be seen?
+analyze:
 	$(GO) run ./cmd/asepsis analyze --fail-on never testdata/captures/theatre.pcapng
+
+# The console, built again from its sources. Needs Node 20 or later.
+web:
+	cd web && npm ci && npm run build
 
 build:
 	$(GO) build -trimpath -o bin/asepsis ./cmd/asepsis

@@ -64,7 +64,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return withHint(err, "asepsis "+strings.TrimPrefix(c.CommandPath(), "asepsis ")+" --help lists the flags")
 	})
-	root.AddCommand(analyzeCommand(), sensorCommand(), inventoryCommand(), configCommand(), versionCommand())
+	root.AddCommand(upCommand(), analyzeCommand(), sensorCommand(), recorderCommand(), consoleCommand(), devicesCommand(), eventsCommand(),
+		inventoryCommand(), configCommand(), versionCommand())
 	return root
 }
 

@@ -22,6 +22,7 @@ func sensorCommand() *cobra.Command {
 	var o output
 	var iface, account string
 	var duration time.Duration
+	var shared upFlags
 	c := &cobra.Command{
 		Use:   "sensor --iface IF",
 		Short: "Watch a network interface, passively",
@@ -33,6 +34,16 @@ func sensorCommand() *cobra.Command {
 		Example: "  asepsis sensor --iface eth1 --duration 1h\n  asepsis sensor --iface eth1 --format ocsf | your-siem-forwarder",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if shared.busURL != "" {
+				shared.config, shared.account = o.config, ""
+				if c.Flags().Changed("user") {
+					shared.account = account
+				}
+				if iface != "" {
+					shared.interfaces = []string{iface}
+				}
+				return shared.watchOnBus(c)
+			}
 			o.flush = 100 * time.Millisecond
 			j, err := o.prepare(c)
 			if err != nil {
@@ -83,6 +94,9 @@ func sensorCommand() *cobra.Command {
 	o.flags(c)
 	c.Flags().StringVar(&iface, "iface", "", "interface to capture from")
 	c.Flags().StringVar(&account, "user", live.DefaultUser, "account to become after the capture is open, when started as root")
+	c.Flags().StringVar(&shared.busURL, "bus", "", "put events onto this shared bus (nats://host:4222) instead of reporting at the end")
+	c.Flags().StringArrayVar(&shared.captures, "pcap", nil, "with --bus: capture file to read as if it came from the network")
+	c.Flags().StringVar(&shared.data, "data", "", "with --bus: directory for what the sensor keeps, its site key (default "+defaultDataDir()+")")
 	c.Flags().DurationVar(&duration, "duration", 0, "stop after this long, for example 10m; 0 means until interrupted")
 	return c
 }
