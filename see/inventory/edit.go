@@ -221,6 +221,20 @@ func (i *Inventory) Undo(seq uint64, by By) error {
 	return fmt.Errorf("%w: there is no edit %d", ErrEdit, seq)
 }
 
+// Retract makes the last edit never to have been: for who could not store it.
+func (i *Inventory) Retract(seq uint64) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	last := len(i.edits.log) - 1
+	if last < 0 || i.edits.log[last].Seq != seq || i.edits.seq != seq {
+		return fmt.Errorf("%w: edit %d is not the last one", ErrEdit, seq)
+	}
+	i.edits.log = i.edits.log[:last]
+	i.edits.seq--
+	i.change++
+	return nil
+}
+
 // Edits returns the record of edits, oldest first: of one device with its
 // aliases, or of all when id is empty.
 func (i *Inventory) Edits(id string) []Edit {
