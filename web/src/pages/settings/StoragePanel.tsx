@@ -76,7 +76,7 @@ function Figures({ s }: { s: Storage }) {
           <dd>{s.last ? <Time at={s.last} /> : '–'}</dd>
         </div>
         <div>
-          <dt>Waiting on the bus ({s.bus.mode})</dt>
+          <dt>On the bus ({s.bus.mode})</dt>
           <dd>
             {units.count(s.bus.messages)} · {units.bytes(s.bus.bytes)}
           </dd>
