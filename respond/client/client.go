@@ -9,6 +9,7 @@ package client
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,12 +51,16 @@ type Error struct {
 	Title  string
 	Detail string
 	Help   string
+	Fields []string // what is wrong with each parameter: "is: there is no field protokol"
 }
 
 func (e *Error) Error() string {
 	s := e.Title
 	if e.Detail != "" && e.Detail != e.Title {
 		s += ": " + e.Detail
+	}
+	if len(e.Fields) > 0 {
+		s += " " + strings.Join(e.Fields, "; ")
 	}
 	return s
 }
@@ -195,9 +200,16 @@ func (c *Client) do(ctx context.Context, path string, query url.Values, accept s
 	defer func() { _ = resp.Body.Close() }()
 	e := &Error{Status: resp.StatusCode, Title: resp.Status}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	var p struct{ Title, Detail, Hint string }
+	var p struct {
+		Title, Detail, Hint string
+		Errors              []struct{ Field, Message, Hint string }
+	}
 	if err == nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") && json.Unmarshal(body, &p) == nil && p.Title != "" {
 		e.Title, e.Detail, e.Help = p.Title, p.Detail, p.Hint
+		for _, f := range p.Errors {
+			e.Fields = append(e.Fields, f.Field+": "+f.Message)
+			e.Help = cmp.Or(e.Help, f.Hint)
+		}
 	}
 	return nil, e
 }
