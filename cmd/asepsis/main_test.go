@@ -3,15 +3,21 @@
 package main
 
 import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/asepsis/asepsis/platform/store/sqlite"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"asepsis": main})
+	testscript.Main(m, programs())
 }
 
 // TestCommandLine runs the scripts in testdata: each is a session as a user
@@ -34,6 +40,15 @@ func TestCommandLine(t *testing.T) {
 			return os.Mkdir(filepath.Join(e.WorkDir, "home"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// newer DIR makes a data directory as a program of the future leaves it.
+			"newer": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: newer DIR")
+				}
+				dir := ts.MkAbs(args[0])
+				ts.Check(os.Mkdir(dir, 0o700))
+				ts.Check(makeNewer(filepath.Join(dir, "store")))
+			},
 			"truncate": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 3 {
 					ts.Fatalf("usage: truncate FROM TO BYTES")
@@ -50,4 +65,23 @@ func TestCommandLine(t *testing.T) {
 			},
 		},
 	})
+}
+
+// makeNewer makes a store and raises the version of its layout (PRAGMA
+// user_version, SQLite file format §1.3.13).
+func makeNewer(dir string) error {
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Dir: dir}, sqlite.Deps{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	const versionAt = 60
+	f, err := os.OpenFile(filepath.Join(dir, "main.db"), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(binary.BigEndian.AppendUint32(nil, 9999), versionAt)
+	return errors.Join(err, f.Close())
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -137,8 +138,8 @@ func (s *Server) ended(ctx context.Context, err error) {
 	var end streamEnd
 	if errors.As(context.Cause(ctx), &end) {
 		why = string(end)
-	} else if err != nil && ctx.Err() == nil {
-		why = string(errSlow)
+	} else if err != nil && ctx.Err() == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		why = string(errSlow) // over HTTP/1 a write that failed ends the request's context, too
 	}
 	s.metrics.cut.WithLabelValues(why).Inc()
 }
