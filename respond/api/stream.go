@@ -245,6 +245,7 @@ func (s *Server) follow(ctx context.Context, e *sse, q store.Query, at, first, l
 		}
 		pause = 200 * time.Millisecond
 		if first, last, err = s.dep.Store.Last(ctx); err != nil {
+			sleep(ctx, pause)
 			continue
 		}
 		if len(recs) > 0 && recs[0].Seq > at+1 && first > at+1 {
@@ -311,7 +312,7 @@ func (s *Server) follow(ctx context.Context, e *sse, q store.Query, at, first, l
 			sleep(ctx, pause) // the store cannot wait now
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // the stream's end is no error
 }
 
 // world0 names nothing.
