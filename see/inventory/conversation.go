@@ -325,6 +325,7 @@ func (i *Inventory) Conversations() []Conversation {
 			cmp.Compare(b.Operations, a.Operations),
 			a.FromAddress.Compare(b.FromAddress), a.ToAddress.Compare(b.ToAddress),
 			cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Port, b.Port),
+			cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), // link-local addresses are many devices'
 		)
 	})
 	return out

@@ -54,12 +54,18 @@ func (c *clue) shown() string {
 // dossier is everything known about one component, by attribute.
 type dossier struct {
 	clues map[device.Attribute][]clue
+	attrs attrSet // of the clues, at least
+	heard heard
 	votes []vote
 	macs  []device.MAC
 }
 
 func (d *dossier) add(attr device.Attribute, value, source string, conf device.Confidence, last int64, count uint64) {
-	d.clues[attr] = append(d.clues[attr], clue{value: value, lower: strings.ToLower(value), source: source, conf: conf, last: last, count: count})
+	l := d.clues[attr]
+	if len(l) == 0 {
+		d.attrs |= setOf(attr)
+	}
+	d.clues[attr] = append(l, clue{value: value, lower: strings.ToLower(value), source: source, conf: conf, last: last, count: count})
 }
 
 func (d *dossier) behaves(what, source string) {
@@ -80,7 +86,10 @@ var reports = map[string]bool{"SR": true, "PR": true, "KO": true, "OT": true, "D
 
 // dossier gathers the facts of a component and derives the rest.
 func (i *Inventory) dossier(v *view, c *component) *dossier {
-	d := &dossier{clues: map[device.Attribute][]clue{}}
+	if i.heard == nil {
+		i.heard = heard{}
+	}
+	d := &dossier{clues: make(map[device.Attribute][]clue, 32), heard: i.heard}
 	for _, e := range c.elements {
 		v.elems[e].each(func(f *fact) { d.add(f.attr, f.value, f.source, f.conf, f.last, f.count) })
 		if m := v.elems[e].mac; !m.IsZero() {

@@ -34,6 +34,7 @@ type Inventory struct {
 	stats  Stats
 	view   *view
 	judged map[uint64]*judgement // by content
+	heard  heard                 // by expression and value
 }
 
 // Stats counts what went in and what had to be left out.

@@ -47,6 +47,7 @@ type node struct {
 
 	first, last int64
 	facts       []fact
+	after       int     // index behind the fact that find found last
 	named       []named // devices that messages of this node name
 	version     uint64  // of the inventory, when a fact last came or went
 	full        uint32  // evidence that found no room
@@ -57,12 +58,19 @@ type node struct {
 	prev, next *node // in the tier's list, most recent first
 }
 
-// find returns the fact with this content. The facts of a node are few, and
-// those that repeat most came first.
+// find returns the fact with this content, of which there is at most one.
+// Evidence repeats in the order in which it was first told, mostly: the search
+// begins behind the fact that was found last.
 func (n *node) find(attr device.Attribute, value, source string) *fact {
-	for i := range n.facts {
-		f := &n.facts[i]
+	k := n.after
+	for range n.facts {
+		if k >= len(n.facts) {
+			k = 0
+		}
+		f := &n.facts[k]
+		k++
 		if len(f.value) == len(value) && f.attr == attr && f.value == value && f.source == source {
+			n.after = k
 			return f
 		}
 	}

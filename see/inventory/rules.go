@@ -48,6 +48,46 @@ type Condition struct {
 
 	re    *regexp.Regexp
 	words []string
+	attrs attrSet // of which one must be known for the condition to hold
+}
+
+// attrSet is a set of attributes, of which several may share a bit: it tells for sure
+// only what is not in it.
+type attrSet uint64
+
+func setOf(attrs ...device.Attribute) (s attrSet) {
+	for _, a := range attrs {
+		h := uint32(2166136261)
+		for k := range len(a) {
+			h = (h ^ uint32(a[k])) * 16777619
+		}
+		s |= 1 << (h >> 26)
+	}
+	return s
+}
+
+// heard remembers what expressions said of values. Devices of a kind state the
+// same, and a device is judged anew with everything new that it states.
+type heard map[heardKey]bool
+
+type heardKey struct {
+	re    *regexp.Regexp
+	value string
+}
+
+const maxHeard = 1 << 12
+
+func (h heard) match(re *regexp.Regexp, value string) bool {
+	k := heardKey{re, value}
+	yes, known := h[k]
+	if !known {
+		yes = re.MatchString(value)
+		if len(h) >= maxHeard {
+			clear(h)
+		}
+		h[k] = yes
+	}
+	return yes
 }
 
 // ruleSet is rules ready for use. It is never changed after it was made.
@@ -133,6 +173,10 @@ func prepareRules(rs []Rule) error {
 						l[n] = strings.ToLower(l[n])
 					}
 				}
+				c.attrs = setOf(c.Attr)
+				if c.Attr == device.AttrHostname {
+					c.attrs |= setOf(attrNameOnly)
+				}
 				for _, w := range c.Word {
 					c.words = append(c.words, " "+strings.Join(catalogue.Words(w), " ")+" ")
 				}
@@ -166,7 +210,7 @@ func upperEscape(expr string) bool {
 }
 
 // matches reports whether a value satisfies the condition.
-func (c *Condition) matches(x *clue) bool {
+func (c *Condition) matches(x *clue, h heard) bool {
 	if c.Source != "" && !strings.HasPrefix(x.source, c.Source) {
 		return false
 	}
@@ -193,17 +237,20 @@ func (c *Condition) matches(x *clue) bool {
 			}
 		}
 	}
-	return c.re != nil && c.re.MatchString(x.lower)
+	return c.re != nil && h.match(c.re, x.lower)
 }
 
 // holds returns the first clue that satisfies the condition, nil when fewer
 // than Least values do.
 func (c *Condition) holds(d *dossier) *clue {
+	if c.attrs&d.attrs == 0 {
+		return nil
+	}
 	var first *clue
 	n := 0
 	look := func(l []clue) bool {
 		for k := range l {
-			if x := &l[k]; c.matches(x) {
+			if x := &l[k]; c.matches(x, d.heard) {
 				if first == nil {
 					first = x
 				}

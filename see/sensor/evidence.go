@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
@@ -275,7 +276,13 @@ func (r *evidenceEntry) compare(o *evidenceEntry) int {
 		return n
 	}
 	a, b := &r.key, &o.key
-	return cmp.Or(cmp.Compare(a.attribute, b.attribute), cmp.Compare(a.value, b.value), cmp.Compare(a.source, b.source),
+	if n := strings.Compare(string(a.attribute), string(b.attribute)); n != 0 {
+		return n
+	}
+	if n := strings.Compare(a.value, b.value); n != 0 {
+		return n
+	}
+	return cmp.Or(strings.Compare(a.source, b.source),
 		a.subject.IP.Compare(b.subject.IP), slices.Compare(a.subject.MAC[:], b.subject.MAC[:]),
 		cmp.Compare(a.subject.VLAN, b.subject.VLAN), cmp.Compare(a.subject.Hops, b.subject.Hops))
 }
