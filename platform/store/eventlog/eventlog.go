@@ -42,6 +42,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/platform/store/segment"
 )
@@ -121,17 +122,22 @@ const (
 // HeadQuery asks for heads of a shard.
 type HeadQuery struct {
 	Order    Order
-	From, To int64         // only segments with MaxTime >= From and MinTime < To
-	Above    uint64        // only segments with Last > Above
-	After    *segment.Head // go on after this one
-	Filter   bool          // with their filters
-	Limit    int
+	From, To int64 // only segments with MaxTime >= From and MinTime < To
+	// MinSeverity leaves out segments without an event of at least that; 0 for all,
+	// below 8.
+	MinSeverity finding.Severity
+	Above       uint64        // only segments with Last > Above
+	After       *segment.Head // go on after this one
+	Filter      bool          // with their filters
+	Counts      bool          // with their counts
+	Limit       int
 }
 
-// Found is a head, with the filter where it was asked for.
+// Found is a head, with the filter and the counts where they were asked for.
 type Found struct {
 	segment.Head
 	Filter []byte
+	Counts []byte // encoded, see segment.Codec.DecodeCounts
 }
 
 // View reads the events as they were at one time. It is used by one goroutine.
@@ -156,9 +162,30 @@ type View interface {
 type Change struct {
 	Shard  Shard
 	Delete []uint64 // segments, by First; before Put
-	Put    []*segment.Segment
+	Put    []*Encoding
 	Sums   []Sum
 	Extent Extent // afterwards
+}
+
+// Encoding is a segment that is perhaps still being made. An engine writes
+// everything else first, then the segments in their order, while the last of them
+// are made on the other cores.
+type Encoding struct {
+	done chan struct{} // closed when there is a segment or an error
+	seg  *segment.Segment
+	err  error
+}
+
+// Segment waits for the segment.
+func (e *Encoding) Segment() (*segment.Segment, error) {
+	<-e.done
+	return e.seg, e.err
+}
+
+func encoded(s *segment.Segment) *Encoding {
+	e := &Encoding{done: make(chan struct{}), seg: s}
+	close(e.done)
+	return e
 }
 
 // Commit is what an Append changes, all or nothing.
@@ -246,6 +273,11 @@ type reader struct {
 }
 
 func (r *reader) uvarint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 {
+		v := uint64(r.b[0])
+		r.b = r.b[1:]
+		return v
+	}
 	v := uint64(0)
 	for i := 0; i < len(r.b) && i < 10; i++ {
 		v |= uint64(r.b[i]&0x7f) << (7 * i)

@@ -105,8 +105,12 @@ func (l *Log) Histogram(ctx context.Context, q store.Query, n int) (store.Histog
 		h.Reached, h.Complete, err = l.scan(ctx, v, m, st.from, st.to, b, rows)
 		return h, err
 	}
+	last, i := st.from, 0 // many sums in a row are of one time
 	err = l.sum(ctx, v, ix, m, st, b, rows, func(at int64, c *Combination, n uint64) {
-		h.Steps[st.of(at)].By[min(c.Severity, uint8(finding.Critical))] += n
+		if at != last {
+			last, i = at, st.of(at)
+		}
+		h.Steps[i].By[min(c.Severity, uint8(finding.Critical))] += n
 	})
 	return h, err
 }
@@ -115,12 +119,18 @@ func (l *Log) Histogram(ctx context.Context, q store.Query, n int) (store.Histog
 // first, until the budget is over. Where it then is, reached, everything newer
 // was seen, and perhaps some that is older.
 func (l *Log) scan(ctx context.Context, v View, m *segment.Matcher, from, to int64, b budget, rows func(c *segment.Columns, row int)) (reached int64, complete bool, err error) {
+	return l.scanCounts(ctx, v, m, from, to, b, rows, nil)
+}
+
+// scanCounts is scan, but calls whole, where there is one, with the counts of
+// segments of which all rows match.
+func (l *Log) scanCounts(ctx context.Context, v View, m *segment.Matcher, from, to int64, b budget, rows func(c *segment.Columns, row int), whole func(*segment.Counts)) (reached int64, complete bool, err error) {
 	if from >= to {
 		return from, true, nil
 	}
 	narrow := *m
 	narrow.From, narrow.To = from, to
-	w, _, err := startWalk(ctx, v, &narrow, HeadQuery{Order: Newest, From: from, To: to}, b)
+	w, _, err := startWalk(ctx, v, &narrow, HeadQuery{Order: Newest, From: from, To: to, Counts: whole != nil}, b)
 	if err != nil {
 		return 0, false, err
 	}
@@ -136,6 +146,15 @@ func (l *Log) scan(ctx context.Context, v View, m *segment.Matcher, from, to int
 			return from, true, nil
 		case step == atPause, visited && b.over():
 			return min(h.MaxTime, to), false, nil
+		}
+		if whole != nil && len(w.counts()) > 0 && h.MinTime >= from && h.MaxTime < to && h.Last <= w.visible {
+			counts, err := l.codec.DecodeCounts(w.counts())
+			if err != nil {
+				return 0, false, &ShardError{shard, err}
+			}
+			whole(counts)
+			w.skip()
+			continue
 		}
 		c, err := l.columns(ctx, v, shard, h.First)
 		if err != nil {

@@ -197,8 +197,8 @@ func (l *Log) Activity(ctx context.Context, device string, from, to int64, n int
 		}
 		id, found, err := lookup(ctx, v, e.Shard, KindEnd, []byte(device))
 		if err == nil && found {
-			err = v.Sums(ctx, e.Shard, KindDevice, id, id, first, last-1, func(k Key, body []byte) error {
-				return parseCounts(body, func(key, n uint64) { count(max(k.B*deviceStep, st.from), uint32(key>>8), uint8(key), n) })
+			err = v.Sums(ctx, e.Shard, KindDevice, max(first, floorDiv(e.MinTime, deviceStep)), min(last-1, floorDiv(e.MaxTime, deviceStep)), id, id, func(k Key, body []byte) error {
+				return parseCounts(body, func(key, n uint64) { count(max(k.A*deviceStep, st.from), uint32(key>>8), uint8(key), n) })
 			})
 		}
 		if err != nil {

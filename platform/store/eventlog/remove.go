@@ -92,7 +92,7 @@ func cut(ctx context.Context, codec *segment.Codec, v View, ch *Change, sm *sums
 		if err != nil {
 			return err
 		}
-		ch.Put = append(ch.Put, s)
+		ch.Put = append(ch.Put, encoded(s))
 	}
 	return nil
 }

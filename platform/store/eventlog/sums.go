@@ -27,10 +27,32 @@ const (
 	KindLink        Kind = 3 // definition of a link
 	KindMinute      Kind = 4 // A: minutes since the epoch; counts by combination
 	KindHour        Kind = 5 // A: hours since the epoch; counts by combination
-	KindDevice      Kind = 6 // A: device, B: deviceStep since the epoch; counts by class and severity
+	KindDevice      Kind = 6 // A: deviceStep since the epoch, B: device; counts by class and severity
 	KindLinkDay     Kind = 7 // A: link; what it said in the whole shard
 	KindLinkStep    Kind = 8 // A: store.LinkStep since the epoch, B: link
 )
+
+// Sums over time have the time first, so that an append writes beside what was
+// written last, however many devices and links there are.
+
+// ByTime reports whether A is a time, so that the sums of one B over a range of A
+// lie far apart.
+func (k Kind) ByTime() bool { return k == KindDevice || k == KindLinkStep }
+
+// unit is the length of what a sum by time is about, 0 for others.
+func (k Kind) unit() int64 {
+	switch k {
+	case KindMinute:
+		return minute
+	case KindHour:
+		return hour
+	case KindDevice:
+		return deviceStep
+	case KindLinkStep:
+		return linkStep
+	}
+	return 0
+}
 
 const (
 	minute     = int64(time.Minute)
@@ -170,6 +192,12 @@ func parseTraffic(b []byte, day bool) (t traffic, err error) {
 
 func (t *traffic) step(i int) bool { return t.Steps[i>>3]&(1<<(i&7)) != 0 }
 
+// first returns the first step of a day that has something.
+func (t *traffic) first() int {
+	first, _ := t.bounds()
+	return int(first)
+}
+
 func (t *traffic) setStep(i int, on bool) {
 	if on {
 		t.Steps[i>>3] |= 1 << (i & 7)
@@ -182,6 +210,7 @@ func (t *traffic) setStep(i int, on bool) {
 // and what of it has changed since the last commit.
 type sums struct {
 	shard   Shard
+	until   int64            // no stored event is later: there is no sum of what begins after it
 	defs    map[string]int64 // kind and body to A
 	counts  map[Key]counts
 	traffic map[Key]*traffic
@@ -191,7 +220,7 @@ type sums struct {
 }
 
 func newSums(s Shard) *sums {
-	return &sums{shard: s, defs: map[string]int64{}, counts: map[Key]counts{}, traffic: map[Key]*traffic{}, changed: map[Key]struct{}{}}
+	return &sums{shard: s, until: maxTime, defs: map[string]int64{}, counts: map[Key]counts{}, traffic: map[Key]*traffic{}, changed: map[Key]struct{}{}}
 }
 
 // maxCached bounds what is kept of sums between commits.
@@ -293,6 +322,10 @@ func (s *sums) count(ctx context.Context, v View, k Key) (counts, error) {
 		return c, nil
 	}
 	c := counts{}
+	if s.isNew(k) {
+		s.counts[k] = c
+		return c, nil
+	}
 	b, err := v.Sum(ctx, s.shard, k)
 	if err == nil {
 		err = parseCounts(b, func(key, n uint64) { c[key] = n })
@@ -304,13 +337,19 @@ func (s *sums) count(ctx context.Context, v View, k Key) (counts, error) {
 	return c, nil
 }
 
+// isNew reports whether nothing is stored about a time.
+func (s *sums) isNew(k Key) bool {
+	u := k.Kind.unit()
+	return u > 0 && s.until < maxTime && k.A > floorDiv(s.until, u)
+}
+
 func (s *sums) link(ctx context.Context, v View, k Key, isNew bool) (*traffic, error) {
 	s.changed[k] = struct{}{}
 	if t, ok := s.traffic[k]; ok {
 		return t, nil
 	}
 	t := &traffic{}
-	if !isNew {
+	if !isNew && !s.isNew(k) {
 		b, err := v.Sum(ctx, s.shard, k)
 		if err == nil && b != nil {
 			*t, err = parseTraffic(b, k.Kind == KindLinkDay)
@@ -441,7 +480,7 @@ func (s *sums) apply(ctx context.Context, v View, t *tally, sign int) error {
 		if err != nil {
 			return err
 		}
-		c, err := s.count(ctx, v, Key{Kind: KindDevice, A: id, B: k.step})
+		c, err := s.count(ctx, v, Key{Kind: KindDevice, A: k.step, B: id})
 		if err != nil {
 			return err
 		}
@@ -471,7 +510,8 @@ func (s *sums) applyLink(ctx context.Context, v View, def []byte, at int64, add 
 	if err != nil {
 		return err
 	}
-	if sign > 0 && step.Reports == 0 {
+	// Only what comes before everything of the day can be the first of all days.
+	if sign > 0 && step.Reports == 0 && (s.shard == Odd || total.Reports == 0 || stepOfDay(s.shard, at) < total.first()) {
 		s.since = append(s.since, Since{bytes.Clone(def), at * linkStep})
 	}
 	step.add(add, sign)

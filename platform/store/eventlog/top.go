@@ -48,7 +48,11 @@ func (l *Log) Top(ctx context.Context, q store.Query, f store.Field, n int) (sto
 	if m.FromSums() && segment.InSums(f) {
 		err = l.sum(ctx, v, ix, m, st, b, t.row, func(_ int64, c *Combination, n uint64) { t.combination(c, n) })
 	} else {
-		out.Reached, out.Complete, err = l.scan(ctx, v, m, st.from, st.to, b, t.row)
+		var whole func(*segment.Counts)
+		if m.Everything() && segment.Counted(f) {
+			whole = t.counts
+		}
+		out.Reached, out.Complete, err = l.scanCounts(ctx, v, m, st.from, st.to, b, t.row, whole)
 	}
 	if err != nil {
 		return store.TopValues{}, err
@@ -94,6 +98,21 @@ func (t *topCount) combination(c *Combination, n uint64) {
 		t.words[c.Theatre] += n
 	case store.FieldSensor:
 		t.words[c.Sensor] += n
+	}
+}
+
+// counts adds all rows of a segment.
+func (t *topCount) counts(c *segment.Counts) {
+	for i, n := range c.Of(t.field) {
+		if n == 0 {
+			continue
+		}
+		switch t.field {
+		case store.FieldDevice, store.FieldSrcDevice, store.FieldDstDevice:
+			t.words[c.Devices[i]] += n
+		default:
+			t.addrs[c.Addrs[i].Unmap()] += n
+		}
 	}
 }
 

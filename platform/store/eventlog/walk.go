@@ -38,6 +38,7 @@ const (
 type shardWalk struct {
 	extent Extent
 	done   bool
+	known  bool // that it may have something
 	found  []Found
 	last   segment.Head // that was passed over
 	q      HeadQuery
@@ -50,7 +51,7 @@ func startWalk(ctx context.Context, v View, m *segment.Matcher, q HeadQuery, b b
 	if err != nil {
 		return nil, ix, err
 	}
-	q.Filter = m.NeedsFilter()
+	q.Filter, q.MinSeverity = m.NeedsFilter(), m.MinSeverity()
 	w := &walk{v: v, m: m, q: q, visible: ix.Last, budget: b}
 	w.shards.order = q.Order
 	for _, e := range ix.Extents {
@@ -100,6 +101,24 @@ func (w *walk) may(f *Found) bool {
 
 // fill reads the next heads of a shard.
 func (w *walk) fill(ctx context.Context, s *shardWalk) error {
+	if s.q.Limit == moreHeads && !s.known && w.m.NeedsSums() {
+		// The first few had not enough. What a day counts by tells, in one small read,
+		// that it has nothing at all.
+		s.known = true
+		may := false
+		err := w.v.Sums(ctx, s.extent.Shard, KindCombination, minTime, maxTime, 0, 0, func(_ Key, body []byte) error {
+			c, err := parseCombination(body)
+			may = may || w.m.MaySum(c.Class, c.Activity, c.Severity, c.Status, c.Protocol, c.Theatre, c.Sensor)
+			return err
+		})
+		if err != nil {
+			return shardError(s.extent.Shard, err)
+		}
+		if !may {
+			s.done = true
+			return nil
+		}
+	}
 	found, err := w.v.Heads(ctx, s.extent.Shard, s.q)
 	if err != nil {
 		return err
@@ -122,6 +141,9 @@ func (s *shardWalk) bound() segment.Head {
 	}
 	return segment.Head{First: s.extent.First, Last: s.extent.Last, MinTime: s.extent.MinTime, MaxTime: s.extent.MaxTime}
 }
+
+// counts returns those of the head that peek gave, nil where the walk has none.
+func (w *walk) counts() []byte { return w.shards.list[0].found[0].Counts }
 
 // skip passes over the head that peek gave.
 func (w *walk) skip() {

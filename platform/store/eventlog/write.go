@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asepsis/asepsis/platform/record"
@@ -29,6 +30,8 @@ type Writer struct {
 	pos    map[string]uint64
 	shards map[Shard]*shardWriter
 	used   []Shard // of shards, the one used last at the end
+
+	encoders sync.WaitGroup // of the last Plan
 }
 
 // shardWriter is the working copy of one shard.
@@ -64,17 +67,20 @@ func (w *Writer) Last() uint64 { return w.last }
 
 // Forget drops the working copies: what is stored counts again.
 func (w *Writer) Forget() {
+	w.encoders.Wait()
 	clear(w.shards)
 	w.used = nil
 }
 
 // Done takes over what a commit has made so.
 func (w *Writer) Done(c *Commit) {
+	w.encoders.Wait()
 	w.last, w.pos = c.Last, c.Positions
 	for i := range c.Changes {
 		if s := w.shards[c.Changes[i].Shard]; s != nil {
 			s.extent = c.Changes[i].Extent
 			s.sums.committed()
+			s.sums.until = s.extent.MaxTime
 		}
 	}
 	for len(w.used) > maxShards {
@@ -84,7 +90,8 @@ func (w *Writer) Done(c *Commit) {
 }
 
 // Plan returns what an append changes, nil when its position is not after the
-// stored one. View shows what is stored.
+// stored one. View shows what is stored. The segments of the commit may still be
+// being made when it returns; Done and Forget wait for the end of that.
 func (w *Writer) Plan(ctx context.Context, v View, pos store.Position, recs []record.Record) (*Commit, error) {
 	if len(recs) > store.MaxAppend {
 		return nil, fmt.Errorf("append %d events: %w: the most is %d", len(recs), store.ErrTooLarge, store.MaxAppend)
@@ -145,17 +152,15 @@ func (w *Writer) plan(ctx context.Context, v View, s Shard, recs []record.Record
 		parts = append(parts, recs[:n])
 		recs = recs[n:]
 	}
-	ch.Put = make([]*segment.Segment, len(parts))
-	tallies := make([]*tally, len(parts))
-	if err := inParallel(ctx, len(parts), func(i int) (err error) {
-		if ch.Put[i], err = w.codec.Encode(parts[i]); err == nil {
-			rows := ch.Put[i].Rows
-			tallies[i] = tallyOf(rows, func(row int) bool { return rows.Seq[row] >= fresh })
-		}
-		return err
+	rows, tallies := make([]*segment.Columns, len(parts)), make([]*tally, len(parts))
+	if err := inParallel(ctx, len(parts), func(i int) error {
+		rows[i] = segment.NewColumns(parts[i])
+		tallies[i] = tallyOf(rows[i], func(row int) bool { return rows[i].Seq[row] >= fresh })
+		return nil
 	}); err != nil {
 		return nil, err
 	}
+	ch.Put = w.encode(parts, rows)
 	for _, t := range tallies {
 		if err := sw.sums.apply(ctx, v, t, +1); err != nil {
 			return nil, err
@@ -166,6 +171,24 @@ func (w *Writer) plan(ctx context.Context, v View, s Shard, recs []record.Record
 	}
 	ch.Sums = sw.sums.take()
 	return ch, nil
+}
+
+// encode begins to make segments, the first ones first, on all cores.
+func (w *Writer) encode(parts [][]record.Record, rows []*segment.Columns) []*Encoding {
+	out := make([]*Encoding, len(parts))
+	for i := range out {
+		out[i] = &Encoding{done: make(chan struct{})}
+	}
+	var next atomic.Int32
+	for range min(len(parts), runtime.GOMAXPROCS(0)) {
+		w.encoders.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(out); i = int(next.Add(1)) - 1 {
+				out[i].seg, out[i].err = w.codec.EncodeWith(parts[i], rows[i])
+				close(out[i].done)
+			}
+		})
+	}
+	return out
 }
 
 // take returns how many records, of at least one, make the next segment.
@@ -211,6 +234,10 @@ func (w *Writer) shard(ctx context.Context, v View, s Shard) (*shardWriter, erro
 		if sw.tail, err = w.loadTail(ctx, v, s); err != nil {
 			return nil, err
 		}
+	}
+	sw.sums.until = minTime
+	if sw.extent.Events > 0 {
+		sw.sums.until = sw.extent.MaxTime
 	}
 	w.shards[s] = sw
 	w.used = append(w.used, s)

@@ -133,6 +133,7 @@ func (db *DB) Append(ctx context.Context, pos store.Position, recs []record.Reco
 	if err != nil {
 		// Whether it was stored is not known when the connection broke at the
 		// commit: what counts is read anew.
+		l.writer.Forget()
 		l.writer, l.has = nil, map[eventlog.Shard]bool{}
 		return fmt.Errorf("append events: %w", explain(err))
 	}
@@ -178,10 +179,13 @@ func (l *leader) apply(ctx context.Context, tx pgx.Tx, ch *eventlog.Change) erro
 	}
 	if len(ch.Put) > 0 {
 		rows := pgx.CopyFromSlice(len(ch.Put), func(i int) ([]any, error) {
-			s := ch.Put[i]
-			return []any{int32(ch.Shard), int64(s.First), int64(s.Last), int32(s.N), s.MinTime, s.MaxTime, int16(s.Severities), s.Filter, s.Columns, s.Data}, nil
+			s, err := ch.Put[i].Segment()
+			if err != nil {
+				return nil, err
+			}
+			return []any{int32(ch.Shard), int64(s.First), int64(s.Last), int32(s.N), s.MinTime, s.MaxTime, int16(s.Severities), s.Filter, s.Counts, s.Columns, s.Data}, nil
 		})
-		columns := []string{"shard", "first", "last", "n", "min_time", "max_time", "severities", "filter", "columns", "data"}
+		columns := []string{"shard", "first", "last", "n", "min_time", "max_time", "severities", "filter", "counts", "columns", "data"}
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"asepsis", segments}, columns, rows); err != nil {
 			return err
 		}

@@ -70,11 +70,12 @@ CREATE TABLE segment (
 	max_time   bigint NOT NULL,
 	severities smallint NOT NULL,
 	filter     bytea NOT NULL,
+	counts     bytea NOT NULL,
 	columns    bytea NOT NULL,
 	data       bytea NOT NULL,
 	PRIMARY KEY (shard, first)
 ) PARTITION BY LIST (shard);
-ALTER TABLE segment ALTER filter SET STORAGE EXTERNAL, ALTER columns SET STORAGE EXTERNAL, ALTER data SET STORAGE EXTERNAL;
+ALTER TABLE segment ALTER filter SET STORAGE EXTERNAL, ALTER counts SET STORAGE EXTERNAL, ALTER columns SET STORAGE EXTERNAL, ALTER data SET STORAGE EXTERNAL;
 CREATE INDEX segment_newest ON segment (max_time, first);
 CREATE INDEX segment_oldest ON segment (min_time, first);
 CREATE TABLE sum (

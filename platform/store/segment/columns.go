@@ -109,7 +109,8 @@ func newColumns(n int) *Columns {
 	}
 }
 
-func columnsOf(recs []record.Record) *Columns {
+// NewColumns makes the columns of at most MaxRows records.
+func NewColumns(recs []record.Record) *Columns {
 	c := newColumns(len(recs))
 	var class coder[uint32]
 	var protocol, sensor, theatre, device coder[string]

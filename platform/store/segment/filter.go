@@ -5,6 +5,7 @@ package segment
 import (
 	"math/bits"
 	"net/netip"
+	"unsafe"
 
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/platform/record"
@@ -49,6 +50,7 @@ type wordSet struct {
 	values hashSet
 	seen   hashSet // whole texts: the same ones come again and again
 	folded []byte
+	hashes []uint64
 }
 
 func (w *wordSet) reset() {
@@ -57,18 +59,30 @@ func (w *wordSet) reset() {
 }
 
 func (w *wordSet) texts(data []byte) {
-	_ = record.Texts(data, func(s string) bool {
-		w.text(s)
-		return true
-	})
+	_ = record.RawTexts(data, w.raw)
 }
 
-func (w *wordSet) text(s string) {
-	if !w.seen.add(hash(tagText, s)) {
+// raw adds one text or address of an event.
+func (w *wordSet) raw(v []byte, isAddress bool) bool {
+	if !isAddress {
+		w.bytes(v)
+	} else if w.seen.add(hash(tagAddr, v)) {
+		w.text(record.FormatAddress(v))
+	}
+	return true
+}
+
+func (w *wordSet) text(s string) { w.bytes(unsafe.Slice(unsafe.StringData(s), len(s))) }
+
+func (w *wordSet) bytes(v []byte) {
+	if !w.seen.add(hash(tagText, v)) {
 		return
 	}
-	w.folded = fold(w.folded[:0], s)
-	wordHashes(w.folded, w.add)
+	w.folded = fold(w.folded[:0], unsafe.String(unsafe.SliceData(v), len(v)))
+	w.hashes = wordHashes(w.hashes[:0], w.folded)
+	for _, h := range w.hashes {
+		w.values.add(h)
+	}
 }
 
 func (w *wordSet) add(h uint64) { w.values.add(h) }
@@ -93,7 +107,7 @@ func (w *wordSet) filter() []byte {
 func (c *Columns) index(w *wordSet) {
 	for tag, dict := range map[uint64][]string{tagProtocol: c.Protocols, tagSensor: c.Sensors, tagTheatre: c.Theatres, tagDevice: c.Devices} {
 		for _, s := range dict {
-			w.add(hash(tag, s))
+			w.add(hashString(tag, s))
 			w.text(s)
 		}
 	}
@@ -133,8 +147,8 @@ func (c *Columns) indexSevere(w *wordSet) {
 		class := uint64(c.Classes[c.Class[i]])
 		for _, h := range [...]uint64{
 			hashNumber(tagClass, class), hashNumber(tagActivity, class<<8|uint64(c.Activity[i])), hashNumber(tagSeverity, uint64(s)), hashNumber(tagStatus, uint64(c.Status[i])),
-			hash(tagProtocol, c.Protocols[c.Protocol[i]]), hash(tagSensor, c.Sensors[c.Sensor[i]]), hash(tagTheatre, c.Theatres[c.Theatre[i]]),
-			hash(tagDevice, c.Devices[c.SrcDev[i]]), hash(tagDevice, c.Devices[c.DstDev[i]]), hashAddr(c.Addrs[c.Src[i]]), hashAddr(c.Addrs[c.Dst[i]]),
+			hashString(tagProtocol, c.Protocols[c.Protocol[i]]), hashString(tagSensor, c.Sensors[c.Sensor[i]]), hashString(tagTheatre, c.Theatres[c.Theatre[i]]),
+			hashString(tagDevice, c.Devices[c.SrcDev[i]]), hashString(tagDevice, c.Devices[c.DstDev[i]]), hashAddr(c.Addrs[c.Src[i]]), hashAddr(c.Addrs[c.Dst[i]]),
 		} {
 			w.add(severe(h, s))
 		}

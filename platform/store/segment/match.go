@@ -100,7 +100,7 @@ func compileTerm(t store.Term) (term, error) {
 			c.hashes = append(c.hashes, hashAddr(a))
 		default:
 			c.words = append(c.words, v)
-			c.hashes = append(c.hashes, hash(tag, v))
+			c.hashes = append(c.hashes, hashString(tag, v))
 		}
 	}
 	return c, nil
@@ -177,6 +177,14 @@ func (m *Matcher) NeedsData() bool { return !m.text.Empty() }
 // NeedsFilter reports whether a filter can rule a segment out.
 func (m *Matcher) NeedsFilter() bool {
 	return m.text.filterable() || slices.ContainsFunc(m.terms, func(t term) bool { return !t.not })
+}
+
+// MinSeverity returns the least severity that matches, 0 for any.
+func (m *Matcher) MinSeverity() finding.Severity { return m.minSeverity }
+
+// NeedsSums reports whether MaySum can rule anything out.
+func (m *Matcher) NeedsSums() bool {
+	return m.minSeverity > 0 || slices.ContainsFunc(m.terms, func(t term) bool { return InSums(t.field) })
 }
 
 // Everything reports whether only the time range restricts.
@@ -372,7 +380,8 @@ func (m *Matcher) FromSums() bool {
 	return m.text.Empty() && !slices.ContainsFunc(m.terms, func(t term) bool { return !InSums(t.field) })
 }
 
-// MaySum reports whether events with these values match.
+// MaySum reports whether events with these values match, as far as FromSums goes:
+// text and terms of other fields are not asked.
 func (m *Matcher) MaySum(class uint32, activity, severity, status uint8, protocol, theatre, sensor string) bool {
 	if severity < uint8(m.minSeverity) {
 		return false
@@ -395,6 +404,8 @@ func (m *Matcher) MaySum(class uint32, activity, severity, status uint8, protoco
 			is = slices.Contains(t.words, theatre)
 		case store.FieldSensor:
 			is = slices.Contains(t.words, sensor)
+		default:
+			continue
 		}
 		if is == t.not {
 			return false

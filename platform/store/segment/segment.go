@@ -4,13 +4,14 @@
 // them together, as columns, with a filter that says what is certainly not among
 // them.
 //
-// Both engines keep the same segments. A segment has four parts, kept apart so
+// Both engines keep the same segments. A segment has five parts, kept apart so
 // that a reader takes no more than it needs:
 //
 //   - Head: sequence numbers, times, severities. What a query looks at first.
 //   - Filter: a blocked Bloom filter over every value that events are searched by
 //     and every word of every text. It takes about 12 bits for each distinct value
 //     and says yes wrongly about once in two hundred times.
+//   - Counts: how many events each device and address has.
 //   - Columns: what events are searched, counted and summed up by, dictionary coded,
 //     then zstd.
 //   - Data: the encoded events, one after the other, then zstd.
@@ -73,13 +74,13 @@ func (h Head) HasSeverity(at finding.Severity) bool {
 type Segment struct {
 	Head
 	Filter  []byte
+	Counts  []byte
 	Columns []byte
 	Data    []byte
-	Rows    *Columns // what Columns holds; only after Encode
 }
 
 // Size returns the bytes that it takes, without those of its head.
-func (s *Segment) Size() int { return len(s.Filter) + len(s.Columns) + len(s.Data) }
+func (s *Segment) Size() int { return len(s.Filter) + len(s.Counts) + len(s.Columns) + len(s.Data) }
 
 // Codec encodes and decodes segments. Make it with NewCodec.
 type Codec struct {
@@ -112,7 +113,15 @@ func (c *Codec) Close() {
 // Encode makes a segment of records, whose sequence numbers must be set and
 // increase. There must be 1 to MaxRows.
 func (c *Codec) Encode(recs []record.Record) (*Segment, error) {
-	if len(recs) == 0 || len(recs) > MaxRows {
+	if len(recs) > MaxRows {
+		return nil, fmt.Errorf("segment of %d events: want 1 to %d", len(recs), MaxRows)
+	}
+	return c.EncodeWith(recs, NewColumns(recs))
+}
+
+// EncodeWith is Encode with what NewColumns gave for these records.
+func (c *Codec) EncodeWith(recs []record.Record, cols *Columns) (*Segment, error) {
+	if len(recs) == 0 || len(recs) > MaxRows || cols.N != len(recs) {
 		return nil, fmt.Errorf("segment of %d events: want 1 to %d", len(recs), MaxRows)
 	}
 	b := c.build.Get().(*builder)
@@ -132,9 +141,10 @@ func (c *Codec) Encode(recs []record.Record) (*Segment, error) {
 		b.data = append(b.data, r.Data...)
 		b.words.texts(r.Data)
 	}
-	s.Rows = columnsOf(recs)
-	s.Rows.index(&b.words)
-	b.cols = s.Rows.appendTo(b.cols[:0])
+	cols.index(&b.words)
+	b.cols = cols.appendCounts(b.cols[:0])
+	s.Counts = c.enc.EncodeAll(b.cols, make([]byte, 0, len(b.cols)/2+64))
+	b.cols = cols.appendTo(b.cols[:0])
 	s.Columns = c.enc.EncodeAll(b.cols, make([]byte, 0, len(b.cols)/2+64))
 	s.Data = c.enc.EncodeAll(b.data, make([]byte, 0, len(b.data)/4+64))
 	s.Filter = b.words.filter()

@@ -296,16 +296,20 @@ func TestWhatIsRuledOutDoesNotMatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows, err := c.DecodeColumns(s.Columns)
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := 0
 	for _, q := range []string{"storage", "echo", "10.20.3.20", "theatre-07", "stor* dicom", "dev-*", "north", "abs*", "laparoscope", "ab:cd", "-north tls", "a"} {
 		text, err := ParseText(q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ruled := text.ruleOut(s.Rows, data)
+		ruled := text.ruleOut(rows, data)
 		var buf []byte
 		for i := range ruled {
-			r, err := s.Rows.Record(i, data)
+			r, err := rows.Record(i, data)
 			if err != nil {
 				t.Fatal(err)
 			}

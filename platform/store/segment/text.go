@@ -97,11 +97,9 @@ func newNeedle(w string, prefix bool) needle {
 		}
 		indexed = indexed[:end]
 	}
-	wordHashes(indexed, func(h uint64) {
-		if !slices.Contains(n.hashes, h) {
-			n.hashes = append(n.hashes, h)
-		}
-	})
+	n.hashes = wordHashes(nil, indexed)
+	slices.Sort(n.hashes)
+	n.hashes = slices.Compact(n.hashes)
 	return n
 }
 
@@ -200,28 +198,28 @@ var kelvin, dottedI = []byte("\u212a"), []byte("\u0130")
 // known. One pass over all bytes is much faster than one over each text.
 func (t *Text) ruleOut(c *Columns, data []byte) []bool {
 	var out []bool
-	var lower []byte
+	var low []byte
 	for i := range t.all {
 		core := t.all[i].core
 		if core == nil {
 			continue
 		}
-		if lower == nil {
+		if low == nil {
 			if bytes.Contains(data, kelvin) || bytes.Contains(data, dottedI) {
 				return nil
 			}
-			lower = make([]byte, len(data))
+			low = make([]byte, len(data))
 			for k, b := range data {
 				if b-'A' <= 'Z'-'A' {
 					b += 'a' - 'A'
 				}
-				lower[k] = b
+				low[k] = b
 			}
 			out = make([]bool, c.N)
 		}
 		may := c.rowsWith(core)
 		for from := 0; ; {
-			k := bytes.Index(lower[from:], core)
+			k := bytes.Index(low[from:], core)
 			if k < 0 {
 				break
 			}
@@ -230,7 +228,7 @@ func (t *Text) ruleOut(c *Columns, data []byte) []bool {
 				break
 			}
 			may[row] = true
-			from = min(int(c.End[row]), len(lower))
+			from = min(int(c.End[row]), len(low))
 		}
 		for row := range out {
 			out[row] = out[row] || !may[row]

@@ -3,9 +3,11 @@
 package segment
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/asepsis/asepsis/platform/store"
 )
@@ -22,25 +24,37 @@ func fold(dst []byte, s string) []byte {
 	space := false
 	for i := 0; i < len(s); i++ {
 		c := s[i]
+		if c > ' ' && c < utf8.RuneSelf {
+			space = false
+			dst = append(dst, lower[c])
+			continue
+		}
 		if c >= utf8.RuneSelf {
 			return foldRunes(dst, s[i:], space)
 		}
-		switch {
-		case c == ' ' || c-'\t' <= '\r'-'\t':
+		if c == ' ' || c-'\t' <= '\r'-'\t' {
 			if space {
 				continue
 			}
 			space, c = true, ' '
-		default:
+		} else {
 			space = false
-			if c-'A' <= 'Z'-'A' {
-				c += 'a' - 'A'
-			}
 		}
 		dst = append(dst, c)
 	}
 	return dst
 }
+
+// lower is the lower-case form of ASCII.
+var lower = func() (to [utf8.RuneSelf]byte) {
+	for c := range to {
+		to[c] = byte(c)
+		if c >= 'A' && c <= 'Z' {
+			to[c] += 'a' - 'A'
+		}
+	}
+	return to
+}()
 
 func foldRunes(dst []byte, s string, space bool) []byte {
 	for _, r := range s {
@@ -64,15 +78,24 @@ func isWord(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.M)
 }
 
-// wordHashes calls yield with the hashes that the filter holds of a folded text.
-func wordHashes(b []byte, yield func(uint64)) {
+// wordByte says which bytes of a folded text are ASCII letters and digits.
+var wordByte = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c < utf8.RuneSelf && isWord(rune(c))
+	}
+	return is
+}()
+
+// wordHashes appends the hashes that the filter holds of a folded text. Some come
+// more than once.
+func wordHashes(dst []uint64, b []byte) []uint64 {
 	var run [3]uint64 // the short words just before, newest first
 	short := 0        // how many of them
 	for i := 0; i < len(b); {
 		start, c := i, b[i]
 		for i < len(b) {
 			if c = b[i]; c < utf8.RuneSelf {
-				if c-'a' > 'z'-'a' && c-'0' > 9 {
+				if !wordByte[c] {
 					break
 				}
 				i++
@@ -94,20 +117,21 @@ func wordHashes(b []byte, yield func(uint64)) {
 			continue
 		}
 		h := hash(tagWord, b[start:i])
-		yield(h)
+		dst = append(dst, h)
 		if i-start > shortWord {
 			short = 0
 			continue
 		}
 		if short >= 1 {
-			yield(join(run[0], h))
+			dst = append(dst, join(run[0], h))
 		}
 		if short >= 3 {
-			yield(join(join(run[2], run[1]), join(run[0], h)))
+			dst = append(dst, join(join(run[2], run[1]), join(run[0], h)))
 		}
 		run[2], run[1], run[0] = run[1], run[0], h
 		short++
 	}
+	return dst
 }
 
 func join(a, b uint64) uint64 {
@@ -133,28 +157,22 @@ const (
 
 // hash is the same in every process and for ever: filters are kept. It need not
 // resist somebody who looks for collisions; those cost a reader time only.
-func hash[T string | []byte](tag uint64, b T) uint64 {
+func hash(tag uint64, b []byte) uint64 {
 	h := tag*0xA0761D6478BD642F ^ uint64(len(b))
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		h = join(h, le64(b, i, 8))
+	for ; len(b) >= 8; b = b[8:] {
+		h = join(h, binary.LittleEndian.Uint64(b))
 	}
-	if i < len(b) {
-		h = join(h, le64(b, i, len(b)-i))
+	switch n := len(b); {
+	case n >= 4: // the two halves overlap in what they have in common
+		h = join(h, uint64(binary.LittleEndian.Uint32(b))|uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4)))
+	case n > 0:
+		h = join(h, uint64(b[0])|uint64(b[n/2])<<(8*(n/2))|uint64(b[n-1])<<(8*(n-1)))
 	}
 	return join(h, tag)
 }
 
-func le64[T string | []byte](b T, at, n int) uint64 {
-	v := uint64(0)
-	if n == 8 {
-		return uint64(b[at]) | uint64(b[at+1])<<8 | uint64(b[at+2])<<16 | uint64(b[at+3])<<24 |
-			uint64(b[at+4])<<32 | uint64(b[at+5])<<40 | uint64(b[at+6])<<48 | uint64(b[at+7])<<56
-	}
-	for i := range n {
-		v |= uint64(b[at+i]) << (8 * i)
-	}
-	return v
+func hashString(tag uint64, s string) uint64 {
+	return hash(tag, unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
 func hashNumber(tag, v uint64) uint64 { return join(join(tag*0xA0761D6478BD642F, v), tag) }

@@ -89,12 +89,15 @@ func (db *DB) append(ctx context.Context, l *leader, pos store.Position, recs []
 		}
 		l.wrote(day.path)
 	}
+	if err := prepare(ctx, db.indexW, l.stmts, indexStatements[:]); err != nil {
+		return fmt.Errorf("append events: %w", err)
+	}
 	tx, err := db.indexW.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("append events: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := writeIndex(ctx, tx, c); err != nil {
+	if err := writeIndex(ctx, preparedTx{tx, l.stmts}, c); err != nil {
 		return fmt.Errorf("append events: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -133,9 +136,47 @@ func (db *DB) announce(ctx context.Context, l *leader, c *eventlog.Commit) error
 	return nil
 }
 
+var indexStatements = [...]string{
+	"UPDATE counter SET value = ? WHERE name = 'last'",
+	"DELETE FROM shard WHERE shard = ?",
+	"INSERT OR REPLACE INTO shard (shard, events, first, last, min_time, max_time) VALUES (?, ?, ?, ?, ?, ?)",
+	"INSERT INTO since (link, step) VALUES (?, ?) ON CONFLICT (link) DO UPDATE SET step = min(step, excluded.step)",
+	"INSERT OR REPLACE INTO position (stream, seq) VALUES (?, ?)",
+}
+
+// execer is a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// preparedTx is a transaction that uses statements made before.
+type preparedTx struct {
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt
+}
+
+func (p preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.tx.StmtContext(ctx, p.stmts[query]).ExecContext(ctx, args...)
+}
+
+// prepare makes those statements that are not made yet.
+func prepare(ctx context.Context, db *sql.DB, stmts map[string]*sql.Stmt, queries []string) error {
+	for _, q := range queries {
+		if stmts[q] != nil {
+			continue
+		}
+		s, err := db.PrepareContext(ctx, q)
+		if err != nil {
+			return err
+		}
+		stmts[q] = s
+	}
+	return nil
+}
+
 // writeIndex brings the index to a commit.
-func writeIndex(ctx context.Context, tx *sql.Tx, c *eventlog.Commit) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE counter SET value = ? WHERE name = 'last'", int64(c.Last)); err != nil {
+func writeIndex(ctx context.Context, tx execer, c *eventlog.Commit) error {
+	if _, err := tx.ExecContext(ctx, indexStatements[0], int64(c.Last)); err != nil {
 		return err
 	}
 	if err := writePositions(ctx, tx, c.Positions); err != nil {
@@ -145,26 +186,25 @@ func writeIndex(ctx context.Context, tx *sql.Tx, c *eventlog.Commit) error {
 		e := &c.Changes[i].Extent
 		var err error
 		if e.Events == 0 {
-			_, err = tx.ExecContext(ctx, "DELETE FROM shard WHERE shard = ?", int64(e.Shard))
+			_, err = tx.ExecContext(ctx, indexStatements[1], int64(e.Shard))
 		} else {
-			_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO shard (shard, events, first, last, min_time, max_time) VALUES (?, ?, ?, ?, ?, ?)",
-				int64(e.Shard), int64(e.Events), int64(e.First), int64(e.Last), e.MinTime, e.MaxTime)
+			_, err = tx.ExecContext(ctx, indexStatements[2], int64(e.Shard), int64(e.Events), int64(e.First), int64(e.Last), e.MinTime, e.MaxTime)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	for _, s := range c.Since {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO since (link, step) VALUES (?, ?) ON CONFLICT (link) DO UPDATE SET step = min(step, excluded.step)", s.Link, s.Step); err != nil {
+		if _, err := tx.ExecContext(ctx, indexStatements[3], s.Link, s.Step); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writePositions(ctx context.Context, tx *sql.Tx, positions map[string]uint64) error {
+func writePositions(ctx context.Context, tx execer, positions map[string]uint64) error {
 	for stream, seq := range positions {
-		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO position (stream, seq) VALUES (?, ?)", stream, int64(seq)); err != nil {
+		if _, err := tx.ExecContext(ctx, indexStatements[4], stream, int64(seq)); err != nil {
 			return err
 		}
 	}
@@ -178,6 +218,7 @@ type dayWriter struct {
 	db        *sql.DB
 	announced bool
 	stmts     map[string]*sql.Stmt
+	log       *checkpointer
 }
 
 // dayWriter returns the writer of a day, which is made when there is none.
@@ -191,34 +232,51 @@ func (db *DB) dayWriter(ctx context.Context, l *leader, s eventlog.Shard) (*dayW
 	if d.db, err = openFile(ctx, d.path, daySchema, writeNormal); err != nil {
 		return nil, err
 	}
+	if d.log, err = newCheckpointer(d.path); err != nil {
+		return nil, errors.Join(err, d.db.Close())
+	}
 	for len(l.used) >= maxWriters {
 		oldest := l.used[0]
 		l.used = l.used[1:]
-		if err := l.days[oldest].close(); err != nil {
+		if err := l.closeDay(oldest); err != nil {
 			db.log.Warn("close events", "day", oldest.String(), "error", err)
 		}
-		delete(l.days, oldest)
 	}
 	l.days[s] = d
 	l.used = append(l.used, s)
+	l.mu.Lock()
+	l.logs[s] = d.log
+	l.mu.Unlock()
 	return d, nil
+}
+
+// closeDay closes the writer of a day, which stays in used.
+func (l *leader) closeDay(s eventlog.Shard) error {
+	d := l.days[s]
+	delete(l.days, s)
+	l.mu.Lock()
+	delete(l.logs, s)
+	l.mu.Unlock()
+	return d.close()
 }
 
 func (l *leader) closeDays() error {
 	var errs []error
-	for _, d := range l.days {
-		errs = append(errs, d.close())
+	for s := range l.days {
+		errs = append(errs, l.closeDay(s))
 	}
-	clear(l.days)
 	l.used = nil
+	for _, s := range l.stmts {
+		errs = append(errs, s.Close())
+	}
+	clear(l.stmts)
 	return errors.Join(errs...)
 }
 
 // forgetDay closes the writer of a day that is about to go.
 func (l *leader) forgetDay(s eventlog.Shard) {
-	if d := l.days[s]; d != nil {
-		_ = d.close()
-		delete(l.days, s)
+	if l.days[s] != nil {
+		_ = l.closeDay(s)
 		l.used = slices.DeleteFunc(l.used, func(u eventlog.Shard) bool { return u == s })
 	}
 }
@@ -228,7 +286,7 @@ func (d *dayWriter) close() error {
 	for _, s := range d.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, d.db.Close())...)
+	return errors.Join(append(errs, d.log.close(), d.db.Close())...)
 }
 
 const putSum = "INSERT OR REPLACE INTO sum (kind, a, b, body) VALUES "
@@ -246,19 +304,18 @@ var dayStatements = [...]string{
 	"DELETE FROM sum WHERE kind = ? AND a = ? AND b = ?",
 	putSum + "(?, ?, ?, ?)",
 	"INSERT OR REPLACE INTO state (id, last, positions) VALUES (1, ?, ?)",
+	"DELETE FROM counts WHERE first = ?",
+	"INSERT INTO counts (first, body) VALUES (?, ?)",
 }
 
 // apply makes a change in one transaction.
 func (d *dayWriter) apply(ctx context.Context, ch *eventlog.Change, last uint64, positions map[string]uint64) error {
 	many := putSum + strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?), ", sumsAtOnce), ", ")
-	for _, q := range append(dayStatements[:], many) {
-		if d.stmts[q] == nil {
-			s, err := d.db.PrepareContext(ctx, q)
-			if err != nil {
-				return err
-			}
-			d.stmts[q] = s
-		}
+	if err := prepare(ctx, d.db, d.stmts, append(dayStatements[:], many)); err != nil {
+		return err
+	}
+	if err := d.log.finish(ctx, d.db); err != nil {
+		return err
 	}
 	tx, err := d.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -274,11 +331,7 @@ func (d *dayWriter) apply(ctx context.Context, ch *eventlog.Change, last uint64,
 		for _, q := range dayStatements[:3] {
 			exec(q, int64(first))
 		}
-	}
-	for _, s := range ch.Put {
-		exec(dayStatements[3], int64(s.First), int64(s.Last), s.N, s.MinTime, s.MaxTime, int64(s.Severities))
-		exec(dayStatements[4], int64(s.First), s.Filter)
-		exec(dayStatements[5], int64(s.First), s.Columns, s.Data)
+		exec(dayStatements[9], int64(first))
 	}
 	var args []any
 	for i := range ch.Sums {
@@ -294,6 +347,17 @@ func (d *dayWriter) apply(ctx context.Context, ch *eventlog.Change, last uint64,
 	}
 	for ; len(args) > 0; args = args[4:] {
 		exec(dayStatements[7], args[:4]...)
+	}
+	for _, e := range ch.Put { // last: they may still be being made
+		s, err := e.Segment()
+		if err != nil {
+			return err
+		}
+		exec(dayStatements[3], int64(s.First), int64(s.Last), s.N, s.MinTime, s.MaxTime, int64(s.Severities))
+		exec(dayStatements[4], int64(s.First), s.Filter)
+		exec(dayStatements[5], int64(s.First), s.Columns, s.Data)
+		exec(dayStatements[10], int64(s.First), s.Counts)
+		d.log.wrote.Add(int64(s.Size()))
 	}
 	text, jsonErr := json.Marshal(positions)
 	if jsonErr != nil {

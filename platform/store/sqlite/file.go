@@ -90,6 +90,10 @@ func openFile(ctx context.Context, path string, s *schema, m mode) (*sql.DB, err
 		pragmas = append(pragmas, "query_only(1)")
 	case writeNormal:
 		pragmas = append(pragmas, "synchronous(normal)")
+		// Without room for a long log, each commit keeps it short itself.
+		if free := freeSpace(filepath.Dir(path)); s == daySchema && (free < 0 || free >= roomForLogs) {
+			pragmas = append(pragmas, fmt.Sprintf("wal_autocheckpoint(%d)", checkpointLast))
+		}
 	case writeFull:
 		pragmas = append(pragmas, "synchronous(full)")
 	}

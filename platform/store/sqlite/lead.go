@@ -32,13 +32,15 @@ type leader struct {
 	writer *eventlog.Writer
 	dirty  bool // an append failed half-way: recover first
 	days   map[eventlog.Shard]*dayWriter
-	used   []eventlog.Shard // of days, the one used last at the end
+	used   []eventlog.Shard     // of days, the one used last at the end
+	stmts  map[string]*sql.Stmt // of the index
 
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
 	mu       sync.Mutex
-	unsynced map[string]struct{} // logs with commits that may not be on the disk
+	unsynced map[string]struct{}              // logs with commits that may not be on the disk
+	logs     map[eventlog.Shard]*checkpointer // of days
 }
 
 // Lead implements store.Events.
@@ -65,7 +67,8 @@ func (db *DB) Lead(ctx context.Context, wait bool) (release func(), err error) {
 	}
 	db.appendMu.Lock()
 	defer db.appendMu.Unlock()
-	l := &leader{lock: lock, days: map[eventlog.Shard]*dayWriter{}, stop: make(chan struct{}), unsynced: map[string]struct{}{}}
+	l := &leader{lock: lock, days: map[eventlog.Shard]*dayWriter{}, stmts: map[string]*sql.Stmt{}, stop: make(chan struct{}),
+		unsynced: map[string]struct{}{}, logs: map[eventlog.Shard]*checkpointer{}}
 	if err := db.recover(ctx, l); err != nil {
 		return nil, errors.Join(fmt.Errorf("lead: %w", explain(err)), l.closeDays(), lock.Close())
 	}
@@ -110,6 +113,7 @@ func (db *DB) syncLoop(l *leader) {
 			return
 		case <-t.C:
 			db.syncLogs(l)
+			db.checkpoint(l)
 		}
 	}
 }

@@ -87,6 +87,7 @@ CREATE TABLE head (
 CREATE INDEX head_newest ON head (max_time, first);
 CREATE INDEX head_oldest ON head (min_time, first);
 CREATE TABLE filter (first INTEGER PRIMARY KEY, bits BLOB NOT NULL);
+CREATE TABLE counts (first INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE body (first INTEGER PRIMARY KEY, columns BLOB NOT NULL, data BLOB NOT NULL);
 CREATE TABLE sum (
 	kind INTEGER NOT NULL,

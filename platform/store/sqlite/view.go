@@ -188,6 +188,9 @@ func (v *view) Heads(ctx context.Context, s eventlog.Shard, q eventlog.HeadQuery
 		if q.Filter {
 			dest = append(dest, &f.Filter)
 		}
+		if q.Counts {
+			dest = append(dest, &f.Counts)
+		}
 		err := r.Scan(dest...)
 		found = append(found, f)
 		return err
@@ -200,11 +203,16 @@ func (v *view) Heads(ctx context.Context, s eventlog.Shard, q eventlog.HeadQuery
 
 func headQuery(q eventlog.HeadQuery) (string, []any) {
 	text := "SELECT h.first, h.last, h.n, h.min_time, h.max_time, h.severities"
+	from := " FROM head h"
 	if q.Filter {
-		text += ", f.bits FROM head h LEFT JOIN filter f ON f.first = h.first"
-	} else {
-		text += " FROM head h"
+		text += ", f.bits"
+		from += " LEFT JOIN filter f ON f.first = h.first"
 	}
+	if q.Counts {
+		text += ", c.body"
+		from += " LEFT JOIN counts c ON c.first = h.first"
+	}
+	text += from
 	text += " WHERE h.last > ?"
 	args := []any{int64(min(q.Above, math.MaxInt64))}
 	if q.From > math.MinInt64 {
@@ -212,6 +220,9 @@ func headQuery(q eventlog.HeadQuery) (string, []any) {
 	}
 	if q.To < math.MaxInt64 {
 		text, args = text+" AND h.min_time < ?", append(args, q.To)
+	}
+	if q.MinSeverity > 0 {
+		text, args = text+" AND h.severities >= ?", append(args, int64(1)<<q.MinSeverity)
 	}
 	a := q.After
 	switch q.Order {
@@ -304,11 +315,22 @@ func (v *view) Sum(ctx context.Context, s eventlog.Shard, k eventlog.Key) ([]byt
 	return b, nil
 }
 
+// maxSteps is up to how many times sums are looked up one by one.
+const maxSteps = 100_000
+
 // Sums implements eventlog.View.
 func (v *view) Sums(ctx context.Context, s eventlog.Shard, kind eventlog.Kind, from, to, fromB, toB int64, yield func(eventlog.Key, []byte) error) error {
 	d, err := v.day(ctx, s)
 	if err != nil || d.conn == nil {
 		return err
+	}
+	text := "SELECT a, b, body FROM sum WHERE kind = ? AND a >= ? AND a <= ? AND b >= ? AND b <= ? ORDER BY a, b"
+	args := []any{int64(kind), from, to, fromB, toB}
+	if kind.ByTime() && fromB == toB && from <= to && uint64(to)-uint64(from) < maxSteps {
+		// Of everything in that time one in many is asked for: each by its key.
+		text = "WITH RECURSIVE step (a) AS (VALUES (?) UNION ALL SELECT a + 1 FROM step WHERE a < ?) " +
+			"SELECT s.a, s.b, s.body FROM step CROSS JOIN sum s ON s.kind = ? AND s.a = step.a AND s.b = ? ORDER BY step.a"
+		args = []any{from, to, int64(kind), fromB}
 	}
 	err = each(ctx, d.conn, func(r *sql.Rows) error {
 		k := eventlog.Key{Kind: kind}
@@ -317,7 +339,7 @@ func (v *view) Sums(ctx context.Context, s eventlog.Shard, kind eventlog.Kind, f
 			return err
 		}
 		return yield(k, body)
-	}, "SELECT a, b, body FROM sum WHERE kind = ? AND a >= ? AND a <= ? AND b >= ? AND b <= ? ORDER BY a, b", int64(kind), from, to, fromB, toB)
+	}, text, args...)
 	if err != nil {
 		return &eventlog.ShardError{Shard: s, Err: err}
 	}
