@@ -57,6 +57,35 @@ func programNamed(t *testing.T, name string) string {
 	return file
 }
 
+// programForOthers is the test binary where other accounts may start it: the
+// directory in which go test builds is its own alone.
+func programForOthers(t *testing.T) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.Open(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = from.Close() }()
+	dir := shortDir(t)
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // other accounts start it
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "asepsis")
+	to, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755) //nolint:gosec // other accounts start it
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(to, from)
+	if err := errors.Join(err, to.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // shortDir is a directory that only this account reads, with a path short enough
 // for Unix sockets.
 func shortDir(t *testing.T) string {

@@ -214,8 +214,9 @@ func TestUpWithoutTheRightToCaptureSaysWhatToGrant(t *testing.T) {
 	if err := os.Chown(data, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
+	program := programForOthers(t)
 	for _, args := range [][]string{{"up", "--data", data, "--iface", "lo"}, {"sensor", "--bus", "nats://127.0.0.1:1", "--data", data, "--iface", "lo"}} {
-		p := launch(t, programNamed(t, "asepsis"), func(c *exec.Cmd) {
+		p := launch(t, program, func(c *exec.Cmd) {
 			c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 		}, args...)
 		if code := p.code(time.Minute); code != 2 {
