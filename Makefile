@@ -3,7 +3,7 @@
 export CGO_ENABLED = 0
 GO ?= go
 
-.PHONY: run analyze web build test bench fuzz lint clean
+.PHONY: run analyze web build test test-slow bench fuzz lint clean
 
 # The main job on embedded defaults: sensor, inventory, store and console, watching
 # a hospital that does not exist. The link for the first account is printed.
@@ -26,6 +26,11 @@ build:
 # that need them say so.
 test:
 	scripts/test
+
+# What takes longer than every change should wait for: a NATS cluster whose leader
+# is killed under load.
+test-slow:
+	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 10m -run 'Cluster' ./platform/bus
 
 bench:
 	scripts/bench

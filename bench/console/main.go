@@ -5,10 +5,13 @@
 // over loopback.
 //
 //	go run ./bench/console [-events 1000000] [-devices 10000] [-rounds 20]
+//	go run ./bench/console -serve
 //
 // It prints the median and the 95th percentile of each page's calls, made at once as
 // a browser makes them, beside the 200 ms that the design allows for the first
 // screen with 10 M events stored. The first screen is status, session and board.
+// With -serve it prints the set-up link instead and serves until it is interrupted:
+// web/e2e/large drives a browser against that.
 package main
 
 import (
@@ -24,10 +27,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/asepsis/asepsis/core/device"
@@ -39,6 +44,7 @@ import (
 	"github.com/asepsis/asepsis/platform/store/sqlite"
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/respond/api"
+	"github.com/asepsis/asepsis/web"
 )
 
 func main() {
@@ -46,15 +52,16 @@ func main() {
 	events := flag.Int("events", 1_000_000, "events stored")
 	devices := flag.Int("devices", 10_000, "devices in the inventory")
 	rounds := flag.Int("rounds", 20, "how often each page is opened")
+	serve := flag.Bool("serve", false, "print the set-up link and serve, instead of measuring")
 	keep := flag.String("dir", "", "keep the store here and use it again, instead of a temporary directory")
 	flag.Parse()
-	if err := run(*events, *devices, *rounds, *keep); err != nil {
+	if err := run(*events, *devices, *rounds, *keep, *serve); err != nil {
 		log.Fatal("bench/console: ", err)
 	}
 }
 
-func run(events, devices, rounds int, dir string) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func run(events, devices, rounds int, dir string, serve bool) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "asepsis-bench-console-")
@@ -85,13 +92,21 @@ func run(events, devices, rounds int, dir string) error {
 	}
 	cfg := api.Default()
 	cfg.Listen, cfg.TLS = "127.0.0.1:0", api.TLS{Plain: true}
-	s, err := api.New(cfg, api.Deps{Store: db, Bus: b, Access: a, Log: quiet, Dir: dir})
+	s, err := api.New(cfg, api.Deps{Store: db, Bus: b, Access: a, Log: quiet, Dir: dir, Web: web.Dist()})
 	if err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	<-s.Listening()
+	if serve {
+		link, _, err := a.SetupLink(ctx, s.URL())
+		if err != nil {
+			return err
+		}
+		fmt.Println(link)
+		return <-done
+	}
 	c, err := login(ctx, a, s.URL())
 	if err != nil {
 		return err

@@ -8,11 +8,15 @@
 // one, notes when each arrives. It also measures a newcomer's first start: how long
 // asepsis up --demo takes from the start of the process to a full board.
 //
+// Before that it measures the same rooms in one process, up to a reader of the store
+// as the detection is one, and what each part of that way takes: the capture with the
+// sensor, the bus with the recorder, the transaction, and Wait with After.
+//
 // Each packet opens a conversation of its own, which the sensor reports when it
 // opens; its source port says which packet an event is of. It needs root, for the
 // cable.
 //
-//	go run ./bench/live [-packets N] [-rate N] [-bin FILE] [-demo=false]
+//	go run ./bench/live [-packets N] [-rate N] [-parts] [-bin FILE] [-demo=false]
 package main
 
 import (
@@ -37,15 +41,16 @@ func main() {
 	packets := flag.Int("packets", 2500, "packets to send, at most 60000")
 	rate := flag.Int("rate", 100, "packets a second")
 	bin := flag.String("bin", "", "asepsis to measure; empty: it is built")
+	partsOnly := flag.Bool("parts", false, "measure the parts of the way only")
 	demo := flag.Bool("demo", true, "measure the first start of a demo, too")
 	flag.Parse()
-	if err := measure(*packets, *rate, *bin, *demo); err != nil {
+	if err := measure(*packets, *rate, *bin, *demo, *partsOnly); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/live:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(packets, rate int, bin string, demo bool) error {
+func measure(packets, rate int, bin string, demo, partsOnly bool) error {
 	if packets < 1 || packets > 60_000 || rate < 1 || rate > 1000 {
 		return errors.New("-packets must be from 1 to 60000, -rate from 1 to 1000")
 	}
@@ -54,6 +59,9 @@ func measure(packets, rate int, bin string, demo bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := parts(filepath.Join(dir, "parts"), packets, rate); err != nil || partsOnly {
+		return err
+	}
 	if bin == "" {
 		bin = filepath.Join(dir, "asepsis")
 		if out, err := exec.Command("go", "build", "-o", bin, "./cmd/asepsis").CombinedOutput(); err != nil {

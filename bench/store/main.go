@@ -5,8 +5,10 @@
 // console take.
 //
 //	go run ./bench/store [-events 10000000] [-engine sqlite|postgres|both] [-cpu 0]
+//	go run ./bench/store -events 10000000 -engine both -markdown     # the table of docs/store.md
+//	go run ./bench/store -events 10000000 -dir DIR                   # again: asks only
 //
-// PostgreSQL is started in a temporary directory; it needs Debian's postgresql
+// With -dir a store that has the events already is used again and only asked. PostgreSQL is started in a temporary directory; it needs Debian's postgresql
 // package. Events are those of testdata/captures/theatre.pcapng, see replay.
 package main
 
@@ -44,6 +46,7 @@ type options struct {
 	events, batch, rounds int
 	capture, dir, profile string
 	rate                  float64
+	table                 *table // nil: lines are printed at once only
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -57,7 +60,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs.StringVar(&o.capture, "capture", "testdata/captures/theatre.pcapng", "capture whose events are replayed")
 	fs.Float64Var(&o.rate, "rate", 100, "events a second of event time")
 	profile := fs.String("cpuprofile", "", "file for a CPU profile of the appends")
-	fs.StringVar(&o.dir, "dir", "", "where to store; a temporary directory when empty")
+	fs.StringVar(&o.dir, "dir", "", "where SQLite stores, kept and used again; a temporary directory when empty")
+	markdown := fs.Bool("markdown", false, "print a table of all engines at the end, too")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -73,6 +77,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		o.dir = dir
 	}
 	o.profile = *profile
+	if *markdown {
+		o.table = newTable()
+	}
 	engines := map[string]func(context.Context, options) (store.Store, func(), error){"sqlite": openSQLite, "postgres": openPostgres}
 	names := []string{*engine}
 	if *engine == "both" {
@@ -86,6 +93,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err := measure(ctx, name, open, o, out); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+	}
+	if o.table != nil {
+		o.table.print(out, o.events)
 	}
 	return nil
 }
@@ -107,26 +117,41 @@ func measure(ctx context.Context, name string, open func(context.Context, option
 		return err
 	}
 	defer release()
+	o.table.engine(name)
+	st, err := s.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	if st.Events >= uint64(o.events) {
+		_, _ = fmt.Fprintf(out, "%s, %d events that are there already\n", name, st.Events)
+	} else if st, err = appends(ctx, name, s, o, out); err != nil {
+		return err
+	}
+	return questions(ctx, s, o, st, out)
+}
+
+// appends stores the events and says what that took.
+func appends(ctx context.Context, name string, s store.Store, o options, out io.Writer) (store.Stats, error) {
 	span := time.Duration(float64(o.events) / o.rate * float64(time.Second))
 	begin := time.Now().Add(-span)
 	src, err := replay.Load(o.capture, 1, begin, o.rate)
 	if err != nil {
-		return err
+		return store.Stats{}, err
 	}
 	making, err := makingCost(o, begin)
 	if err != nil {
-		return err
+		return store.Stats{}, err
 	}
 	var spent, worst time.Duration
 	var raw int64
 	if o.profile != "" {
 		f, err := os.Create(o.profile)
 		if err != nil {
-			return err
+			return store.Stats{}, err
 		}
 		defer func() { _ = f.Close() }()
 		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
+			return store.Stats{}, err
 		}
 	}
 	cpu := cpuTime()
@@ -137,7 +162,7 @@ func measure(ctx context.Context, name string, open func(context.Context, option
 		}
 		at := time.Now()
 		if err := s.Append(ctx, store.Position{Stream: "bench", Seq: pos}, recs); err != nil {
-			return err
+			return store.Stats{}, err
 		}
 		d := time.Since(at)
 		spent += d
@@ -148,7 +173,7 @@ func measure(ctx context.Context, name string, open func(context.Context, option
 	pprof.StopCPUProfile()
 	st, err := s.Stats(ctx)
 	if err != nil {
-		return err
+		return store.Stats{}, err
 	}
 	rate := float64(o.events) / spent.Seconds()
 	_, _ = fmt.Fprintf(out, "%s, %d events over %v, %d cores, appends of %d\n", name, st.Events, span.Round(time.Minute), runtime.GOMAXPROCS(0), o.batch)
@@ -156,7 +181,11 @@ func measure(ctx context.Context, name string, open func(context.Context, option
 	each := float64(cpu.Microseconds()) / float64(o.events)
 	_, _ = fmt.Fprintf(out, "  processor %7.2f us an event for storing it, and %.2f for making it, which is not the store's\n", each-making, making)
 	_, _ = fmt.Fprintf(out, "  space    %8.1f bytes an event; encoded it has %.1f\n", float64(st.Bytes)/float64(st.Events), float64(raw)/float64(st.Events))
-	return questions(ctx, s, o, st, out)
+	o.table.put("append, events/s", fmt.Sprintf("%.0f", rate))
+	o.table.put("the longest append, ms", fmt.Sprintf("%.0f", ms(worst)))
+	o.table.put("processor, us an event", fmt.Sprintf("%.1f", each-making))
+	o.table.put("bytes an event", fmt.Sprintf("%.1f", float64(st.Bytes)/float64(st.Events)))
+	return st, nil
 }
 
 // makingCost returns the microseconds of processor that making an event takes.
@@ -272,6 +301,7 @@ func questions(ctx context.Context, s store.Store, o options, st store.Stats, ou
 			}
 		}
 		slices.Sort(took)
+		o.table.put(q.name, fmt.Sprintf("%.1f", ms(took[len(took)/2])))
 		_, _ = fmt.Fprintf(out, "  %-36s p50 %9.2f ms   p95 %9.2f ms   %s\n", q.name, ms(took[len(took)/2]), ms(took[len(took)*95/100]), note)
 	}
 	at := time.Now()
@@ -281,6 +311,7 @@ func questions(ctx context.Context, s store.Store, o options, st store.Stats, ou
 		}
 	}
 	first := time.Since(at)
+	o.table.put("newest page, activity and two histograms, one after the other", fmt.Sprintf("%.1f", ms(first)))
 	_, _ = fmt.Fprintf(out, "  first screen: newest page, activity and two histograms in %.1f ms   %s 200 ms asked for\n", ms(first), map[bool]string{true: "ok,", false: "MORE than"}[first <= 200*time.Millisecond])
 	return nil
 }

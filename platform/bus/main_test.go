@@ -50,11 +50,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serverMain runs nothing of ours: nats-server as anybody would.
+// serverMain runs nothing of ours: nats-server as anybody would, alone, or, with
+// three more parts in its spec, as a member of a cluster: its name, its port for the
+// others, and theirs.
 func serverMain(spec string) int {
-	dir, port, _ := strings.Cut(spec, "|")
-	n, _ := strconv.Atoi(port)
-	srv, err := server.NewServer(&server.Options{ServerName: "external", Host: "127.0.0.1", Port: n, JetStream: true, StoreDir: dir, NoSigs: true, SyncInterval: time.Second})
+	part := strings.Split(spec, "|")
+	n, _ := strconv.Atoi(part[1])
+	o := &server.Options{ServerName: "external", Host: "127.0.0.1", Port: n, JetStream: true, StoreDir: part[0], NoSigs: true, SyncInterval: time.Second}
+	if len(part) == 5 {
+		o.ServerName = part[2]
+		o.Cluster.Name, o.Cluster.Host = "hospital", "127.0.0.1"
+		o.Cluster.Port, _ = strconv.Atoi(part[3])
+		o.Routes = server.RoutesFromStr(part[4])
+	}
+	srv, err := server.NewServer(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

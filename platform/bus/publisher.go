@@ -58,12 +58,13 @@ type Publisher struct {
 	events  uint64
 	stored  uint64
 	lost    uint64
-	told    uint64 // lost, as the last batch said
-	seq     uint64 // of the last batch that was sent
-	first   uint64 // events in batches that were sent
-	ended   bool   // nobody publishes any more
-	lastErr error  // why the bus takes nothing now
-	refused error  // why an event was not taken
+	told    uint64    // lost, as the last batch said
+	seq     uint64    // of the last batch that was sent
+	left    time.Time // when it was
+	first   uint64    // events in batches that were sent
+	ended   bool      // nobody publishes any more
+	lastErr error     // why the bus takes nothing now
+	refused error     // why an event was not taken
 }
 
 // pending is a batch on its way.
@@ -307,7 +308,8 @@ func (p *Publisher) next(all bool) (b *pending, lost uint64, due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.queue) == 0 && p.open != nil {
-		if due = p.open.since.Add(linger); all || !time.Now().Before(due) {
+		// An event that comes alone goes at once; those that follow it go together.
+		if due = p.left.Add(linger); all || !time.Now().Before(due) {
 			p.seal()
 		}
 	}
@@ -320,6 +322,7 @@ func (p *Publisher) next(all bool) (b *pending, lost uint64, due time.Time) {
 		return nil, 0, due
 	}
 	p.sent = append(p.sent, b)
+	p.left = time.Now()
 	p.seq++
 	b.seq = p.seq
 	p.told = p.lost

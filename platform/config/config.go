@@ -41,7 +41,9 @@
 //
 // Strings, booleans, integers, floats, time.Duration ("30s", "1h30m"), ByteSize
 // ("64MiB"), SecretFile, whatever implements encoding.TextUnmarshaler, pointers
-// to these, structs, slices and maps with text keys.
+// to these, structs, slices and maps with text keys. An embedded struct that is
+// tagged ",inline" has its fields beside those of the struct around it. What is declared
+// as any holds text, a boolean, a number, []any or map[string]any.
 //
 // # Limits
 //
@@ -107,13 +109,25 @@ func Decode[T any](name string, data []byte, defaults T) (T, error) {
 	return decode(name, ".", data, defaults)
 }
 
-func decode[T any](name, dir string, data []byte, defaults T) (T, error) {
+// DecodeChecked is Decode for content that is judged by more than its own structs
+// know: check is called when all else is right, and what it finds with Invalid is
+// reported at the field's line.
+func DecodeChecked[T any](name string, data []byte, defaults T, check func(*T) error) (T, error) {
+	return decode(name, ".", data, defaults, check)
+}
+
+func decode[T any](name, dir string, data []byte, defaults T, checks ...func(*T) error) (T, error) {
 	out := reflect.New(reflect.TypeFor[T]())
 	out.Elem().Set(copyOf(reflect.ValueOf(&defaults).Elem()))
 	d := &decoder{file: name, dir: dir, at: map[string]position{}}
 	d.document(data, out.Elem())
 	if len(d.errs) == 0 {
 		d.validate(out.Elem(), "")
+	}
+	for _, check := range checks {
+		if len(d.errs) == 0 {
+			d.invalid("", check(out.Interface().(*T)))
+		}
 	}
 	if len(d.errs) > 0 {
 		return defaults, d.sorted()

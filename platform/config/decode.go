@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -156,7 +157,7 @@ func isScalar(t reflect.Type) bool {
 		return true
 	}
 	switch t.Kind() {
-	case reflect.Struct, reflect.Slice, reflect.Map, reflect.Pointer:
+	case reflect.Struct, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
 		return false
 	}
 	return true
@@ -201,6 +202,8 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
 		d.list(n, v, path, depth)
 	case reflect.Map:
 		d.entries(n, v, path, depth)
+	case reflect.Interface:
+		d.free(n, v, path, depth)
 	default:
 		panic("BUG: configuration field " + path + " of type " + v.Type().String())
 	}
@@ -253,14 +256,12 @@ func keyText(k ast.MapKeyNode) string {
 }
 
 func (d *decoder) fields(n ast.Node, v reflect.Value, path string, depth int) {
-	index := map[string]int{}
+	index := map[string][]int{}
 	var known []string
-	for i := range v.NumField() {
-		if name, ok := fieldName(v.Type().Field(i)); ok {
-			index[name] = i
-			known = append(known, name)
-		}
-	}
+	named(v.Type(), nil, func(name string, at []int) {
+		index[name] = at
+		known = append(known, name)
+	})
 	d.each(n, path, func(name string, at position, value ast.Node) {
 		i, ok := index[name]
 		if !ok {
@@ -269,8 +270,22 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path string, depth int) {
 		}
 		p := join(path, name)
 		d.at[p] = at
-		d.value(value, v.Field(i), p, depth+1)
+		d.value(value, v.FieldByIndex(i), p, depth+1)
 	})
+}
+
+// named calls fn for the fields of a struct, and for those of a struct in it that
+// is marked inline as if they were its own.
+func named(t reflect.Type, above []int, fn func(name string, at []int)) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := append(slices.Clone(above), i)
+		if f.Anonymous && f.Tag.Get("yaml") == ",inline" {
+			named(f.Type, at, fn)
+		} else if name, ok := fieldName(f); ok {
+			fn(name, at)
+		}
+	}
 }
 
 func unknownHint(name string, known []string) string {
@@ -314,4 +329,38 @@ func (d *decoder) entries(n ast.Node, v reflect.Value, path string, depth int) {
 		out.SetMapIndex(reflect.ValueOf(name).Convert(v.Type().Key()), e)
 	})
 	v.Set(out)
+}
+
+// free decodes a value of no given type: text, true or false, int64, uint64, float64, []any or
+// map[string]any.
+func (d *decoder) free(n ast.Node, v reflect.Value, path string, depth int) {
+	var into reflect.Value
+	switch n := n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		into = reflect.New(reflect.TypeFor[map[string]any]()).Elem()
+		d.entries(n, into, path, depth)
+	case *ast.SequenceNode:
+		into = reflect.New(reflect.TypeFor[[]any]()).Elem()
+		d.list(n, into, path, depth)
+	case *ast.BoolNode:
+		into = reflect.ValueOf(n.Value)
+	case *ast.IntegerNode:
+		s := n.GetToken().Value
+		if i, err := strconv.ParseInt(s, 0, 64); err == nil {
+			into = reflect.ValueOf(i)
+		} else if u, err := strconv.ParseUint(s, 0, 64); err == nil {
+			into = reflect.ValueOf(u)
+		}
+	case *ast.FloatNode:
+		into = reflect.ValueOf(n.Value)
+	default:
+		if s, _, ok := text(n); ok {
+			into = reflect.ValueOf(s)
+		}
+	}
+	if !into.IsValid() {
+		d.fail(path, "", "want a value, have %s", kindOf(n))
+		return
+	}
+	v.Set(into)
 }

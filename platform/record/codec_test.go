@@ -112,6 +112,11 @@ func TestEveryEventOfEveryCaptureComesBackAsItWas(t *testing.T) {
 	for _, name := range captures(t) {
 		for _, e := range eventsOf(t, name) {
 			roundTrip(t, e)
+			data, err := record.Encode(nil, e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			likeTheLibrary(t, data)
 			n++
 			classes[e.Class()]++
 		}
@@ -344,87 +349,6 @@ func TestTheRecordHasTheColumnsOfTheEvent(t *testing.T) {
 		}
 		if back, err := record.Decode(r.Data); err != nil || !reflect.DeepEqual(back, e) {
 			t.Errorf("%s: %v", s.Name, err)
-		}
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, s := range eventtest.Samples() {
-		data, err := record.Encode(nil, s.Event)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	for _, e := range eventsOf(f, filepath.Join(recordedDir, "dicom-store.pcap"), filepath.Join(recordedDir, "hl7-siu.pcap")) {
-		data, err := record.Encode(nil, e)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		terr := record.Texts(data, func(string) bool { return true })
-		e, err := record.Decode(data)
-		if err != nil {
-			return
-		}
-		if terr != nil {
-			t.Fatalf("decoded, but no texts: %v", terr)
-		}
-		again, err := record.Encode(nil, e)
-		if err != nil {
-			t.Fatalf("decoded, but not encoded: %v", err)
-		}
-		back, err := record.Decode(again)
-		if err != nil {
-			t.Fatalf("encoded, but not decoded: %v", err)
-		}
-		third, err := record.Encode(nil, back)
-		if err != nil || !bytes.Equal(again, third) {
-			t.Fatalf("encoding is not stable: %v\n%x\n%x", err, again, third)
-		}
-	})
-}
-
-func theatre(b *testing.B) (events []*event.Event, data [][]byte, bytes int64) {
-	events = eventsOf(b, filepath.Join(recordedDir, "theatre.pcapng"))
-	for _, e := range events {
-		d, err := record.Encode(nil, e)
-		if err != nil {
-			b.Fatal(err)
-		}
-		data = append(data, d)
-		bytes += int64(len(d))
-	}
-	b.ReportMetric(float64(bytes)/float64(len(events)), "bytes/event")
-	b.ReportAllocs()
-	b.ResetTimer()
-	return events, data, bytes
-}
-
-func BenchmarkEncode(b *testing.B) {
-	events, _, _ := theatre(b)
-	var buf []byte
-	for i := 0; b.Loop(); i++ {
-		buf, _ = record.Encode(buf[:0], events[i%len(events)])
-	}
-}
-
-func BenchmarkDecode(b *testing.B) {
-	_, data, _ := theatre(b)
-	for i := 0; b.Loop(); i++ {
-		if _, err := record.Decode(data[i%len(data)]); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkTexts(b *testing.B) {
-	_, data, _ := theatre(b)
-	for i := 0; b.Loop(); i++ {
-		if err := record.Texts(data[i%len(data)], func(string) bool { return true }); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

@@ -21,9 +21,8 @@ import (
 // ErrTooLarge when the event is beyond the bounds of the encoding; dst is then
 // returned as it was. The event is not changed, and nothing of it is kept.
 //
-// It writes CBOR itself, where Decode has a library read it: the library can leave
-// out what is empty, but then an empty list comes back as no list, and it takes
-// three times as long. What is zero is left out, of every struct at any depth; a
+// It writes CBOR itself: a library can leave out what is empty, but then an empty
+// list comes back as no list, and it takes three times as long. What is zero is left out, of every struct at any depth; a
 // list that is empty but there is written. Apart from growing dst nothing is
 // allocated, except where an event has a map.
 func Encode(dst []byte, e *event.Event) ([]byte, error) {
@@ -213,15 +212,11 @@ func (w *writer) addr(a *netip.Addr) {
 	w.b, _ = a.AppendBinary(w.b) // its error is always nil
 }
 
-// plan says how the fields of a struct are written. The names are those that
-// the library reads: of the JSON tag, or of the field where it has none.
+// plan says how the fields of a struct are written and read: under the names of
+// their JSON tags, or of the fields where they have none.
 type plan struct {
-	fields []planField
-}
-
-type planField struct {
-	index int
-	key   string // encoded
+	keys  keySet
+	index []int // of the field, for each key
 }
 
 // plans caches the plan of each type; types are few and known when building.
@@ -232,6 +227,7 @@ func planOf(t reflect.Type) *plan {
 		return p.(*plan)
 	}
 	p := &plan{}
+	var names []string
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -241,30 +237,27 @@ func planOf(t reflect.Type) *plan {
 		if name == "" {
 			name = f.Name
 		}
-		var w writer
-		w.text(name)
-		p.fields = append(p.fields, planField{i, string(w.b)})
+		names = append(names, name)
+		p.index = append(p.index, i)
 	}
-	if len(p.fields) > math.MaxUint8 {
-		panic("BUG: more fields in " + t.Name() + " than the head of its map can count")
-	}
+	p.keys = makeKeys(names...)
 	plans.Store(t, p)
 	return p
 }
 
 func (w *writer) structure(v reflect.Value) {
 	p := planOf(v.Type())
-	mark := w.open(len(p.fields))
-	for i := range p.fields {
-		f := v.Field(p.fields[i].index)
+	mark := w.open(len(p.keys))
+	for i := range p.keys {
+		f := v.Field(p.index[i])
 		if f.IsZero() {
 			continue
 		}
 		w.n++
-		w.b = append(w.b, p.fields[i].key...)
+		w.b = append(w.b, p.keys[i].encoded...)
 		w.value(f)
 	}
-	w.close(mark, len(p.fields))
+	w.close(mark, len(p.keys))
 }
 
 // value writes a value of a detail. It must be addressable: what a pointer or

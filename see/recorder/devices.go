@@ -26,8 +26,8 @@ const refreshAfter = int64(20 * time.Second)
 // much that costs.
 const maxDevicesEvery = 10 * time.Second
 
-// findingKind is the kind of the documents that hold open findings.
-const findingKind = "finding"
+// FindingKind is the kind of the documents that hold open findings.
+const FindingKind = "finding"
 
 // Finding is a finding as the console keeps it: the document of kind "finding".
 type Finding struct {
@@ -71,7 +71,7 @@ func (r *Recorder) putDevices(ctx context.Context, all bool) {
 		}
 		return
 	}
-	r.retryEdits()
+	r.retryEdits(ctx)
 	devs := r.inv.Devices()
 	r.mu.Lock()
 	r.rooms.assign(devs)
@@ -143,7 +143,7 @@ func (r *Recorder) putFindings(ctx context.Context, fs []finding.Finding) error 
 	if was == nil {
 		was = map[string]uint64{}
 		for after := ""; ; {
-			docs, err := r.deps.Store.DocumentsOf(ctx, findingKind, after, 500)
+			docs, err := r.deps.Store.DocumentsOf(ctx, FindingKind, after, 500)
 			if err != nil {
 				return err
 			}
@@ -172,12 +172,12 @@ func (r *Recorder) putFindings(ctx context.Context, fs []finding.Finding) error 
 		}
 		now[x.ID] = hashBytes(body)
 		if was[x.ID] != now[x.ID] {
-			writes = append(writes, store.Write{Kind: findingKind, ID: x.ID, Expect: store.AnyRevision, Body: body})
+			writes = append(writes, store.Write{Kind: FindingKind, ID: x.ID, Expect: store.AnyRevision, Body: body})
 		}
 	}
 	for id := range was {
 		if _, ok := now[id]; !ok {
-			writes = append(writes, store.Write{Kind: findingKind, ID: id, Expect: store.AnyRevision, Delete: true})
+			writes = append(writes, store.Write{Kind: FindingKind, ID: id, Expect: store.AnyRevision, Delete: true})
 		}
 	}
 	if len(writes) > 0 {

@@ -52,6 +52,8 @@ type savedEdit struct {
 	Position uint64      `json:"position"`
 	At       int64       `json:"at"`
 	Request  EditRequest `json:"request"`
+	// Void takes the place of an edit that was not made, see Recorder.resolve.
+	Void bool `json:"void,omitempty"`
 }
 
 // serve answers requests until the function that it returns is called.
@@ -81,7 +83,8 @@ func (r *Recorder) answerEdits(_ context.Context, body []byte) ([]byte, error) {
 }
 
 // answerEdit makes an edit. It is on the disk, with its entry in the audit trail,
-// before it is answered; when it cannot be written it is taken back.
+// before it is answered; when it cannot be written it is taken back. Where the store
+// does not say whether it has it, the answer says so.
 func (r *Recorder) answerEdit(ctx context.Context, body []byte) ([]byte, error) {
 	var q EditRequest
 	if err := json.Unmarshal(body, &q); err != nil {
@@ -103,16 +106,22 @@ func (r *Recorder) answerEdit(ctx context.Context, body []byte) ([]byte, error) 
 	}
 	saved := savedEdit{Number: r.edits + 1, Stream: r.observed.Stream, Position: r.observed.Seq, At: now, Request: q}
 	if err := r.keep(ctx, saved, edit, &before); err != nil {
-		r.takeBack(q, edit)
-		r.doubt = saved.Number
-		return nil, unavailable(err)
+		switch made, known := r.resolveSoon(ctx, saved, err); {
+		case !known:
+			r.takeBack(q, edit)
+			r.doubt = &saved
+			return nil, unsure(err)
+		case !made:
+			r.takeBack(q, edit)
+			return nil, unavailable(err)
+		}
 	}
 	if q.Kind == "undo" {
 		if _, err := r.apply(q, now); err != nil {
 			return nil, err
 		}
 	}
-	r.edits++
+	r.edits = saved.Number
 	r.rooms.stale = true
 	return json.Marshal(EditAnswer{edit})
 }
@@ -191,33 +200,6 @@ func unavailable(err error) error {
 	return &bus.Error{Kind: "unavailable", Text: "the change was not made: it could not be stored: " + err.Error(), Help: "try again when the store works"}
 }
 
-// settle removes an edit whose person was told that it was not made, though the
-// store may have it: the answer came too late, or not at all. The caller holds mu.
-func (r *Recorder) settle(ctx context.Context) error {
-	if r.doubt == 0 {
-		return nil
-	}
-	doc, err := r.deps.Store.Document(ctx, editKind, editID(r.doubt))
-	if errors.Is(err, store.ErrNotFound) {
-		r.doubt = 0
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var s savedEdit
-	if err := json.Unmarshal(doc.Body, &s); err != nil {
-		return fmt.Errorf("edit %d: %w", r.doubt, err)
-	}
-	a := store.Audit{Time: r.deps.Now().UnixNano(), Who: s.Request.Who, From: s.Request.From, Action: "device." + s.Request.Kind, Object: s.Request.Device,
-		Result: "failed", Note: "the store did not say in time that it had the change; it was taken back"}
-	if err := r.deps.Store.Commit(ctx, []store.Write{{Kind: editKind, ID: doc.ID, Expect: doc.Revision, Delete: true}}, a); err != nil {
-		return err
-	}
-	r.doubt = 0
-	return nil
-}
-
 // takeBack makes an edit that could not be stored never to have been: numbers of
 // edits are the same when they are made again after a crash.
 func (r *Recorder) takeBack(q EditRequest, e inventory.Edit) {
@@ -279,16 +261,20 @@ func (r *Recorder) redoEdits(pos uint64) {
 		s := r.redo[0]
 		r.redo = r.redo[1:]
 		r.edits = max(r.edits, s.Number)
-		if !r.again(s) {
+		if !s.Void && !r.again(s) {
 			r.waiting = append(r.waiting, s)
 		}
 	}
 }
 
-// retryEdits tries edits again whose devices had not been seen.
-func (r *Recorder) retryEdits() {
+// retryEdits tries edits again whose devices had not been seen, and to settle one in
+// doubt.
+func (r *Recorder) retryEdits(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, resolveFor)
+	defer cancel()
+	_ = r.settle(ctx) // it is tried again
 	r.waiting = slices.DeleteFunc(r.waiting, r.again)
 }
 

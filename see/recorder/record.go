@@ -124,7 +124,7 @@ func (r *Recorder) observe(b bus.Batch) written {
 	salt := r.run(b)
 	w.recs = make([]record.Record, 0, len(b.Events))
 	for _, data := range b.Events {
-		e, err := record.Decode(data)
+		e, err := r.decoder.Decode(data)
 		if err != nil {
 			r.rep.Unreadable++
 			continue
@@ -259,6 +259,7 @@ const leadEvery = 2 * time.Second
 func (r *Recorder) write(ctx context.Context, in <-chan written) error {
 	idle := time.NewTicker(leadEvery)
 	defer idle.Stop()
+	var began time.Time // of the last transaction
 	for {
 		var w written
 		select {
@@ -266,9 +267,10 @@ func (r *Recorder) write(ctx context.Context, in <-chan written) error {
 			if !ok {
 				return nil
 			}
-			if w = r.collect(next, in); r.has(w.pos) {
+			if w = r.collect(next, in, began.Add(r.cfg.BatchDelay)); r.has(w.pos) {
 				continue
 			}
+			began = time.Now()
 		case <-idle.C:
 			r.mu.Lock()
 			w.pos = r.stored // changes nothing where this one leads
@@ -334,14 +336,13 @@ func (r *Recorder) append(ctx context.Context, w written) error {
 	return r.deps.Store.Append(ctx, w.pos, w.recs)
 }
 
-// collect adds to a batch what else is there, until there are enough events
-// or the first has waited long enough.
-func (r *Recorder) collect(w written, in <-chan written) written {
-	if len(w.recs) >= r.cfg.BatchEvents {
-		return w
-	}
-	t := time.NewTimer(r.cfg.BatchDelay)
+// collect adds to a batch what else is there, and, until a time, what else comes,
+// as long as there are not enough events. An event that comes alone does not wait
+// at all; under load each transaction has what came during the one before.
+func (r *Recorder) collect(w written, in <-chan written, until time.Time) written {
+	t := time.NewTimer(time.Until(until))
 	defer t.Stop()
+	late := t.C
 	for len(w.recs) < r.cfg.BatchEvents {
 		select {
 		case more, ok := <-in:
@@ -350,8 +351,21 @@ func (r *Recorder) collect(w written, in <-chan written) written {
 			}
 			w.pos = more.pos
 			w.recs = append(w.recs, more.recs...)
-		case <-t.C:
+			continue
+		default:
+		}
+		if late == nil {
 			return w
+		}
+		select {
+		case more, ok := <-in:
+			if !ok {
+				return w
+			}
+			w.pos = more.pos
+			w.recs = append(w.recs, more.recs...)
+		case <-late:
+			late = nil // once more what is there
 		}
 	}
 	return w

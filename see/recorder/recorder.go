@@ -38,6 +38,7 @@ import (
 	"github.com/asepsis/asepsis/core/theatre"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/see/inventory"
 )
@@ -119,13 +120,14 @@ type Recorder struct {
 	observed store.Position        // the inventory has seen everything up to it
 	stored   store.Position        // the store has everything up to it
 	edits    uint64                // number of the last edit that was made
-	doubt    uint64                // number of an edit of which it is not known whether it was stored, 0 for none
+	doubt    *savedEdit            // an edit of which it is not known whether it was stored
 	redo     []savedEdit           // edits of a crashed process, not made again yet
 	waiting  []savedEdit           // of these, for devices that have not been seen again
 	rooms    assignment            // which device is in which theatre
 	pub      published             // what the store was told
 	runs     map[string]runState   // what is known of each sensor's run
 	flows    map[uint64]flowTotals // what open flows have reported so far
+	decoder  record.Decoder
 }
 
 // New makes a recorder. It acquires nothing.
@@ -194,7 +196,7 @@ func (r *Recorder) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rep.Waiting, r.rep.Error = true, ""
-	r.observed, r.stored, r.edits, r.doubt, r.redo, r.waiting = store.Position{}, store.Position{}, 0, 0, nil, nil
+	r.observed, r.stored, r.edits, r.doubt, r.redo, r.waiting = store.Position{}, store.Position{}, 0, nil, nil, nil
 	r.rooms, r.pub = assignment{}, published{}
 	r.runs, r.flows = map[string]runState{}, map[uint64]flowTotals{}
 }

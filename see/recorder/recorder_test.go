@@ -55,7 +55,7 @@ func (b *bench) start(over func(*Deps)) {
 	b.t.Helper()
 	cfg := Default()
 	cfg.DevicesEvery, cfg.SnapshotEvery = 100*time.Millisecond, time.Hour
-	deps := Deps{Bus: b.bus, Store: b.store, Log: slog.New(slog.NewTextHandler(b.t.Output(), nil)), Inventory: func() (*inventory.Inventory, error) {
+	deps := Deps{Bus: b.bus, Store: newSwitched(b.store), Log: slog.New(slog.NewTextHandler(b.t.Output(), nil)), Inventory: func() (*inventory.Inventory, error) {
 		return inventory.New(inventory.Default())
 	}}
 	if over != nil {
@@ -273,7 +273,7 @@ func (b *bench) edit(q EditRequest) (inventory.Edit, error) {
 
 // crash ends the recorder as a kill would: without its last snapshot.
 func (b *bench) crash() {
-	b.rec.deps.Store = dead{b.rec.deps.Store}
+	b.swap(dead{b.current()})
 	b.stop()
 }
 
@@ -355,9 +355,7 @@ func TestAnEditThatCannotBeStoredIsNotMade(t *testing.T) {
 	b.publish("or3", twoDevices()...)
 	eventually(t, "the devices are published", func() bool { _, ok := b.deviceAt(archive.IP); return ok })
 	ct, _ := b.deviceAt(scanner.IP)
-	b.rec.mu.Lock()
-	b.rec.deps.Store = dead{b.store}
-	b.rec.mu.Unlock()
+	b.swap(dead{b.store})
 	name := "lost"
 	_, err := b.edit(EditRequest{Who: "anna", Kind: "name", Device: ct.ID, Value: &name})
 	var e *bus.Error
@@ -367,9 +365,7 @@ func TestAnEditThatCannotBeStoredIsNotMade(t *testing.T) {
 	if d, _ := b.rec.inv.Device(ct.ID); d.Name == name {
 		t.Error("the device was renamed all the same")
 	}
-	b.rec.mu.Lock()
-	b.rec.deps.Store = b.store
-	b.rec.mu.Unlock()
+	b.swap(b.store)
 }
 
 func TestASecondRecorderWaitsForTheFirst(t *testing.T) {

@@ -4,21 +4,17 @@ package recorder
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 	"testing"
 
-	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/platform/store"
 )
 
 // swap gives the running recorder another store.
-func (b *bench) swap(s store.Store) {
-	b.rec.mu.Lock()
-	defer b.rec.mu.Unlock()
-	b.rec.deps.Store = s
-}
+func (b *bench) swap(s store.Store) { b.rec.deps.Store.(*switched).to.Store(&s) }
+
+// current is the store that the recorder uses now.
+func (b *bench) current() store.Store { return *b.rec.deps.Store.(*switched).to.Load() }
 
 func TestWhatIsReadAgainIsNotStoredAgainWithWhatIsNew(t *testing.T) {
 	b := newBench(t)
@@ -79,55 +75,5 @@ func TestAChangeDuringTheRestartComesAfterThoseBeforeIt(t *testing.T) {
 	}
 	if got := len(b.rec.inv.Edits(ct.ID)); got != 2 {
 		t.Errorf("%d edits are on record, want both", got)
-	}
-}
-
-// late is a store that does what it was asked, and says that it could not.
-type late struct {
-	store.Store
-	times *atomic.Int32
-}
-
-func (l late) Commit(ctx context.Context, w []store.Write, a ...store.Audit) error {
-	if err := l.Store.Commit(ctx, w, a...); err != nil || len(a) == 0 || l.times.Add(-1) < 0 {
-		return err
-	}
-	return errors.New("the connection broke at the commit")
-}
-
-func TestAChangeThatWasRefusedDoesNotComeBack(t *testing.T) {
-	b := newBench(t)
-	b.start(nil)
-	b.publish("or3", twoDevices()...)
-	eventually(t, "the devices are published", func() bool { _, ok := b.deviceAt(archive.IP); return ok })
-	ct, _ := b.deviceAt(scanner.IP)
-	var once atomic.Int32
-	once.Store(1)
-	b.swap(late{b.store, &once})
-	refused, made := "refused", "made"
-	_, err := b.edit(EditRequest{Who: "anna", Kind: "name", Device: ct.ID, Value: &refused})
-	var e *bus.Error
-	if !errors.As(err, &e) || e.Kind != "unavailable" {
-		t.Fatalf("error %v", err)
-	}
-	edit, err := b.edit(EditRequest{Who: "anna", Kind: "name", Device: ct.ID, Value: &made})
-	if err != nil {
-		t.Fatalf("after one that failed no change is taken: %v", err)
-	}
-	if edit.Seq != 1 {
-		t.Errorf("the edit has number %d: the one that was not made counts", edit.Seq)
-	}
-	b.crash()
-	b.start(nil)
-	eventually(t, "the name is there again", func() bool { d, _ := b.deviceAt(scanner.IP); return d.Name == made })
-	if got := b.rec.inv.Edits(ct.ID); len(got) != 1 {
-		t.Errorf("edits on record: %+v", got)
-	}
-	trail, err := b.store.AuditTrail(t.Context(), store.AuditQuery{Action: "device.", Limit: 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(trail) != 3 || trail[1].Result != "failed" || trail[1].Note == "" {
-		t.Errorf("the audit trail does not say that the change was taken back: %+v", trail)
 	}
 }

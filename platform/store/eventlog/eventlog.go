@@ -213,10 +213,12 @@ func (e *ShardError) Error() string { return fmt.Sprintf("events of %v: %v", e.S
 // Unwrap returns the cause.
 func (e *ShardError) Unwrap() error { return e.Err }
 
-// Log answers queries from views.
+// Log answers queries from views, and After from what this process appended last
+// where that reaches.
 type Log struct {
-	codec *segment.Codec
-	open  func(ctx context.Context) (View, error)
+	codec  *segment.Codec
+	open   func(ctx context.Context) (View, error)
+	recent recent
 }
 
 // New returns a log whose views open makes.

@@ -106,7 +106,7 @@ func (l *Log) Histogram(ctx context.Context, q store.Query, n int) (store.Histog
 		return h, err
 	}
 	last, i := st.from, 0 // many sums in a row are of one time
-	err = l.sum(ctx, v, ix, m, st, b, rows, func(at int64, c *Combination, n uint64) {
+	err = l.sum(ctx, v, ix, m, st, b, m.OnlySeverity(), rows, func(at int64, c *Combination, n uint64) {
 		if at != last {
 			last, i = at, st.of(at)
 		}
@@ -175,6 +175,9 @@ func (l *Log) scanCounts(ctx context.Context, v View, m *segment.Matcher, from, 
 				continue
 			}
 			if m.NeedsData() {
+				if rm.Out(i) {
+					continue
+				}
 				rec, err := c.Record(i, data)
 				if err != nil {
 					return 0, false, &ShardError{shard, err}
@@ -192,7 +195,7 @@ func (l *Log) scanCounts(ctx context.Context, v View, m *segment.Matcher, from, 
 // sum goes through the sums of a range: hours where they lie within one step,
 // minutes elsewhere, and the rows themselves for the minutes at the ends that
 // are not whole.
-func (l *Log) sum(ctx context.Context, v View, ix Index, m *segment.Matcher, st steps, b budget, rows func(c *segment.Columns, row int), yield func(at int64, c *Combination, n uint64)) error {
+func (l *Log) sum(ctx context.Context, v View, ix Index, m *segment.Matcher, st steps, b budget, bySeverity bool, rows func(c *segment.Columns, row int), yield func(at int64, c *Combination, n uint64)) error {
 	first, last := -floorDiv(-st.from, minute), floorDiv(st.to, minute) // whole minutes, last exclusive
 	if first >= last {
 		_, _, err := l.scan(ctx, v, m, st.from, st.to, b, rows)
@@ -209,26 +212,38 @@ func (l *Log) sum(ctx context.Context, v View, ix Index, m *segment.Matcher, st 
 		if e.Events == 0 || from >= to {
 			continue
 		}
-		if err := l.sumShard(ctx, v, e.Shard, m, st, from, to, yield); err != nil {
+		if err := l.sumShard(ctx, v, e.Shard, m, st, from, to, bySeverity, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sumShard goes through the sums of the minutes from to to of a shard.
-func (l *Log) sumShard(ctx context.Context, v View, s Shard, m *segment.Matcher, st steps, from, to int64, yield func(at int64, c *Combination, n uint64)) error {
+// sumShard goes through the sums of the minutes from to to of a shard. With
+// bySeverity, combinations may have nothing but their severity.
+func (l *Log) sumShard(ctx context.Context, v View, s Shard, m *segment.Matcher, st steps, from, to int64, bySeverity bool, yield func(at int64, c *Combination, n uint64)) error {
+	byMinute, byHour := KindMinute, KindHour
 	wanted := map[uint64]*Combination{}
-	err := v.Sums(ctx, s, KindCombination, minTime, maxTime, 0, 0, func(k Key, body []byte) error {
-		c, err := parseCombination(body)
-		if err == nil && m.MaySum(c.Class, c.Activity, c.Severity, c.Status, c.Protocol, c.Theatre, c.Sensor) {
-			wanted[uint64(k.A)] = &c
+	if bySeverity {
+		var err error
+		if bySeverity, err = hasRollups(ctx, v, s); err != nil {
+			return err
 		}
-		return err
-	})
-	if err != nil || len(wanted) == 0 {
-		return shardError(s, err)
 	}
+	if bySeverity {
+		byMinute, byHour = KindSeverityMinute, KindSeverityHour
+		for severity := range 256 {
+			if c := (Combination{Severity: uint8(severity)}); m.MaySum(0, 0, c.Severity, 0, "", "", "") {
+				wanted[uint64(severity)] = &c
+			}
+		}
+	} else if err := wantedCombinations(ctx, v, s, m, wanted); err != nil {
+		return err
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	var err error
 	read := func(kind Kind, unit, first, last int64) error {
 		return v.Sums(ctx, s, kind, first, last, 0, 0, func(k Key, body []byte) error {
 			return parseCounts(body, func(key, n uint64) {
@@ -255,9 +270,9 @@ func (l *Log) sumShard(ctx context.Context, v View, s Shard, m *segment.Matcher,
 			end = next
 		}
 		if whole {
-			err = read(KindHour, hour, at/60, end/60-1)
+			err = read(byHour, hour, at/60, end/60-1)
 		} else {
-			err = read(KindMinute, minute, at, end-1)
+			err = read(byMinute, minute, at, end-1)
 		}
 		if err != nil {
 			return shardError(s, err)
@@ -265,6 +280,18 @@ func (l *Log) sumShard(ctx context.Context, v View, s Shard, m *segment.Matcher,
 		at = end
 	}
 	return nil
+}
+
+// wantedCombinations fills in those that match.
+func wantedCombinations(ctx context.Context, v View, s Shard, m *segment.Matcher, wanted map[uint64]*Combination) error {
+	err := v.Sums(ctx, s, KindCombination, minTime, maxTime, 0, 0, func(k Key, body []byte) error {
+		c, err := parseCombination(body)
+		if err == nil && m.MaySum(c.Class, c.Activity, c.Severity, c.Status, c.Protocol, c.Theatre, c.Sensor) {
+			wanted[uint64(k.A)] = &c
+		}
+		return err
+	})
+	return shardError(s, err)
 }
 
 // shardError names the shard where a sum is damaged.

@@ -37,10 +37,6 @@ func (l *Log) Links(ctx context.Context, from, to int64, limit int) (links []sto
 	if to != 0 {
 		last = -floorDiv(-to, linkStep) - 1
 	}
-	type linkSum struct {
-		traffic
-		first, last int64
-	}
 	sums := map[string]*linkSum{}
 	for _, e := range ix.Extents {
 		lo, hi := floorDiv(e.MinTime, linkStep), floorDiv(e.MaxTime, linkStep)
@@ -50,31 +46,20 @@ func (l *Log) Links(ctx context.Context, from, to int64, limit int) (links []sto
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
-		byID := map[int64]*linkSum{}
-		one := func(id, a, b int64, t *traffic) {
-			s := byID[id]
-			if s == nil {
-				s = &linkSum{first: a, last: b}
-				byID[id] = s
-			}
-			s.traffic.add(t, +1)
-			s.first, s.last = min(s.first, a), max(s.last, b)
-		}
-		if e.Shard != Odd && first <= lo && hi <= last {
-			err = v.Sums(ctx, e.Shard, KindLinkDay, minTime, maxTime, 0, 0, func(k Key, body []byte) error {
-				t, err := parseTraffic(body, true)
-				if err == nil {
-					a, b := t.bounds()
-					one(k.A, e.Shard.Start()/linkStep+a, e.Shard.Start()/linkStep+b, &t)
-				}
-				return err
-			})
+		var byID map[int64]*linkSum
+		if e.Shard != Odd {
+			byID, err = linksOfDay(ctx, v, e, first, last)
 		} else {
+			byID = map[int64]*linkSum{}
 			err = v.Sums(ctx, e.Shard, KindLinkStep, first, last, minTime, maxTime, func(k Key, body []byte) error {
 				t, err := parseTraffic(body, false)
-				if err == nil {
-					one(k.B, k.A, k.A, &t)
+				s := byID[k.B]
+				if s == nil {
+					s = &linkSum{first: k.A}
+					byID[k.B] = s
 				}
+				s.traffic.add(&t, +1)
+				s.last = k.A
 				return err
 			})
 		}

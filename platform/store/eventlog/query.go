@@ -209,6 +209,9 @@ func (p *pager) visit(ctx context.Context, w *walk, shard Shard, h segment.Head)
 				}
 				rows.Data(data)
 			}
+			if rows.Out(i) {
+				continue
+			}
 			rec, err := c.Record(i, data)
 			if err != nil {
 				return &ShardError{shard, err}
@@ -373,6 +376,12 @@ func (l *Log) After(ctx context.Context, seq uint64, q store.Query, limit int) (
 	m, err := segment.Compile(q)
 	if err != nil {
 		return nil, 0, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	if recs, next, ok := l.recent.after(seq, m, limit, newBudget(q.Budget)); ok {
+		return recs, next, nil
 	}
 	v, err := l.open(ctx)
 	if err != nil {

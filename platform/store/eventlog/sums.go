@@ -30,6 +30,12 @@ const (
 	KindDevice      Kind = 6 // A: deviceStep since the epoch, B: device; counts by class and severity
 	KindLinkDay     Kind = 7 // A: link; what it said in the whole shard
 	KindLinkStep    Kind = 8 // A: store.LinkStep since the epoch, B: link
+
+	// In shards that have KindRollups, see there.
+	KindRollups        Kind = 9  // A: 0; its body is a version
+	KindSeverityMinute Kind = 10 // A: minutes since the epoch; counts by severity
+	KindSeverityHour   Kind = 11 // A: hours since the epoch; counts by severity
+	KindLinkHour       Kind = 12 // A: hours since the epoch, B: link
 )
 
 // Sums over time have the time first, so that an append writes beside what was
@@ -37,14 +43,14 @@ const (
 
 // ByTime reports whether A is a time, so that the sums of one B over a range of A
 // lie far apart.
-func (k Kind) ByTime() bool { return k == KindDevice || k == KindLinkStep }
+func (k Kind) ByTime() bool { return k == KindDevice || k == KindLinkStep || k == KindLinkHour }
 
 // unit is the length of what a sum by time is about, 0 for others.
 func (k Kind) unit() int64 {
 	switch k {
-	case KindMinute:
+	case KindMinute, KindSeverityMinute:
 		return minute
-	case KindHour:
+	case KindHour, KindSeverityHour, KindLinkHour:
 		return hour
 	case KindDevice:
 		return deviceStep
@@ -217,6 +223,7 @@ type sums struct {
 	changed map[Key]struct{}
 	newDefs []Sum
 	since   []Since
+	rollups rollups
 }
 
 func newSums(s Shard) *sums {
@@ -245,7 +252,7 @@ func (s *sums) take() []Sum {
 	for _, k := range slices.SortedFunc(maps.Keys(s.changed), compareKeys) {
 		sum := Sum{Key: k}
 		switch k.Kind {
-		case KindLinkDay, KindLinkStep:
+		case KindLinkDay, KindLinkStep, KindLinkHour:
 			if t := s.traffic[k]; t.Reports > 0 {
 				sum.Body = t.append(nil, k.Kind == KindLinkDay)
 			}
@@ -450,6 +457,9 @@ func endOf(device string, a netip.Addr) string {
 
 // apply adds a tally to the sums, or subtracts it.
 func (s *sums) apply(ctx context.Context, v View, t *tally, sign int) error {
+	if err := s.knowRollups(ctx, v); err != nil {
+		return err
+	}
 	var body []byte
 	combination := map[minuteKey]uint64{}
 	for k, n := range t.minutes {
@@ -473,6 +483,9 @@ func (s *sums) apply(ctx context.Context, v View, t *tally, sign int) error {
 				return err
 			}
 			c.add(id, n, sign)
+		}
+		if err := s.rollUpSeverity(ctx, v, at, k.severity, n, sign); err != nil {
+			return err
 		}
 	}
 	for k, n := range t.devices {
@@ -505,6 +518,7 @@ func (s *sums) applyLink(ctx context.Context, v View, def []byte, at int64, add 
 		return err
 	}
 	// What the bits of the day say is not there need not be looked for.
+	newLink := isNew
 	isNew = isNew || s.shard != Odd && !total.step(stepOfDay(s.shard, at))
 	step, err := s.link(ctx, v, Key{Kind: KindLinkStep, A: at, B: id}, isNew)
 	if err != nil {
@@ -513,6 +527,9 @@ func (s *sums) applyLink(ctx context.Context, v View, def []byte, at int64, add 
 	// Only what comes before everything of the day can be the first of all days.
 	if sign > 0 && step.Reports == 0 && (s.shard == Odd || total.Reports == 0 || stepOfDay(s.shard, at) < total.first()) {
 		s.since = append(s.since, Since{bytes.Clone(def), at * linkStep})
+	}
+	if err := s.rollUpLink(ctx, v, id, at, total, add, sign, newLink); err != nil {
+		return err
 	}
 	step.add(add, sign)
 	total.add(add, sign)

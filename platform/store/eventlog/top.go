@@ -46,7 +46,7 @@ func (l *Log) Top(ctx context.Context, q store.Query, f store.Field, n int) (sto
 	b := newBudget(q.Budget)
 	out := store.TopValues{Complete: true, Reached: st.from}
 	if m.FromSums() && segment.InSums(f) {
-		err = l.sum(ctx, v, ix, m, st, b, t.row, func(_ int64, c *Combination, n uint64) { t.combination(c, n) })
+		err = l.sum(ctx, v, ix, m, st, b, false, t.row, func(_ int64, c *Combination, n uint64) { t.combination(c, n) })
 	} else {
 		var whole func(*segment.Counts)
 		if m.Everything() && segment.Counted(f) {

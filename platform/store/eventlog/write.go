@@ -238,6 +238,8 @@ func (w *Writer) shard(ctx context.Context, v View, s Shard) (*shardWriter, erro
 	sw.sums.until = minTime
 	if sw.extent.Events > 0 {
 		sw.sums.until = sw.extent.MaxTime
+	} else {
+		sw.sums.begin()
 	}
 	w.shards[s] = sw
 	w.used = append(w.used, s)

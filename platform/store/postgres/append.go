@@ -69,6 +69,7 @@ func (db *DB) Lead(ctx context.Context, wait bool) (release func(), err error) {
 			defer db.appendMu.Unlock()
 			if db.leader == l {
 				db.leader = nil
+				db.ForgetAppended() // from here on somebody else may append
 				l.end()
 			}
 		})
@@ -95,6 +96,7 @@ func (db *DB) take(ctx context.Context, l *leader) error {
 		return err
 	}
 	l.writer, l.has = nil, map[eventlog.Shard]bool{}
+	db.ForgetAppended()
 	return nil
 }
 
@@ -139,6 +141,7 @@ func (db *DB) Append(ctx context.Context, pos store.Position, recs []record.Reco
 	}
 	if c != nil {
 		l.writer.Done(c)
+		db.Appended(c.Last, recs)
 		db.tail.advance(c.Last)
 	}
 	return nil

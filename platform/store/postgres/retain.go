@@ -39,7 +39,10 @@ func (db *DB) Retain(ctx context.Context, r store.Retention) (removed store.Remo
 	if err != nil {
 		return removed, fmt.Errorf("remove events: %w", explain(err))
 	}
-	defer func() { l.writer, l.has = nil, map[eventlog.Shard]bool{} }()
+	defer func() {
+		l.writer, l.has = nil, map[eventlog.Shard]bool{}
+		db.ForgetAppended()
+	}()
 	if r.Age > 0 {
 		if err := db.retainAge(ctx, l, db.now().Add(-r.Age).UnixNano(), &removed); err != nil {
 			return removed, fmt.Errorf("remove old events: %w", explain(err))

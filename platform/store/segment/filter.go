@@ -19,8 +19,11 @@ const (
 	filterProbes = 7
 )
 
-// Filter is the filter of a segment.
+// Filter is the filter of a segment: its blocks, and one more byte, filterPrefixes,
+// when it has the beginnings of words, too. Older ones have not.
 type Filter []byte
+
+const filterPrefixes = 1
 
 // Has reports whether the value with that hash may be in the segment. A filter
 // that is not there may have everything.
@@ -38,6 +41,11 @@ func (f Filter) Has(h uint64) bool {
 		probes >>= 9
 	}
 	return true
+}
+
+// HasPrefixes reports whether the filter knows the beginnings of words.
+func (f Filter) HasPrefixes() bool {
+	return len(f)%filterBlock == 1 && f[len(f)-1] == filterPrefixes
 }
 
 func place(h, blocks uint64) (at, probes uint64) {
@@ -79,7 +87,7 @@ func (w *wordSet) bytes(v []byte) {
 		return
 	}
 	w.folded = fold(w.folded[:0], unsafe.String(unsafe.SliceData(v), len(v)))
-	w.hashes = wordHashes(w.hashes[:0], w.folded)
+	w.hashes = wordHashes(w.hashes[:0], w.folded, true)
 	for _, h := range w.hashes {
 		w.values.add(h)
 	}
@@ -89,7 +97,8 @@ func (w *wordSet) add(h uint64) { w.values.add(h) }
 
 func (w *wordSet) filter() []byte {
 	blocks := uint64(w.values.n*filterBits/(8*filterBlock) + 1)
-	f := make([]byte, blocks*filterBlock)
+	f := make([]byte, blocks*filterBlock+1)
+	f[len(f)-1] = filterPrefixes
 	for _, h := range w.values.slots {
 		if h == 0 {
 			continue

@@ -357,6 +357,9 @@ func (r *RowMatcher) Columns(row int) bool {
 // rules out most of those whose texts cannot match.
 func (r *RowMatcher) Data(data []byte) { r.out = r.m.text.ruleOut(r.c, data) }
 
+// Out reports whether Data ruled a row out: Text need not be asked.
+func (r *RowMatcher) Out(row int) bool { return r.out != nil && r.out[row] }
+
 // Text reports whether the texts of a row match, which is rec.
 func (r *RowMatcher) Text(row int, rec *record.Record) bool {
 	if r.out != nil && r.out[row] {
@@ -378,6 +381,11 @@ func InSums(f store.Field) bool {
 // which they are kept.
 func (m *Matcher) FromSums() bool {
 	return m.text.Empty() && !slices.ContainsFunc(m.terms, func(t term) bool { return !InSums(t.field) })
+}
+
+// OnlySeverity reports whether all that is asked, beside the time, is the severity.
+func (m *Matcher) OnlySeverity() bool {
+	return m.text.Empty() && !slices.ContainsFunc(m.terms, func(t term) bool { return t.field != store.FieldSeverity })
 }
 
 // MaySum reports whether events with these values match, as far as FromSums goes:

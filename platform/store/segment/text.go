@@ -4,6 +4,7 @@ package segment
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type needle struct {
 	folded []byte
 	prefix bool
 	hashes []uint64 // what the filter must have
+	begins uint64   // what it must have if it knows the beginnings of words, 0 for nothing
 	core   []byte   // must be in the bytes of the event or the columns; nil for none, see coreOf
 }
 
@@ -95,9 +97,12 @@ func newNeedle(w string, prefix bool) needle {
 			}
 			end -= size
 		}
+		if word := indexed[end:]; len(word) >= prefixLen {
+			n.begins = prefixHash(word)
+		}
 		indexed = indexed[:end]
 	}
-	n.hashes = wordHashes(nil, indexed)
+	n.hashes = wordHashes(nil, indexed, false)
 	slices.Sort(n.hashes)
 	n.hashes = slices.Compact(n.hashes)
 	return n
@@ -107,7 +112,7 @@ func newNeedle(w string, prefix bool) needle {
 func (t *Text) Empty() bool { return len(t.all) == 0 && len(t.none) == 0 }
 
 func (t *Text) filterable() bool {
-	return slices.ContainsFunc(t.all, func(n needle) bool { return len(n.hashes) > 0 })
+	return slices.ContainsFunc(t.all, func(n needle) bool { return len(n.hashes) > 0 || n.begins != 0 })
 }
 
 func (t *Text) may(f Filter) bool {
@@ -116,6 +121,9 @@ func (t *Text) may(f Filter) bool {
 			if !f.Has(h) {
 				return false
 			}
+		}
+		if h := t.all[i].begins; h != 0 && f.HasPrefixes() && !f.Has(h) {
+			return false
 		}
 	}
 	return true
@@ -191,6 +199,24 @@ func coreOf(folded []byte) (core []byte) {
 	return core
 }
 
+// lowerASCII writes data with its ASCII letters in lower case, eight bytes at a time.
+func lowerASCII(to, data []byte) {
+	const ones = 0x0101010101010101
+	for ; len(data) >= 8; to, data = to[8:], data[8:] {
+		w := binary.LittleEndian.Uint64(data)
+		low := w &^ (0x80 * ones)
+		// The high bit of each byte says: at least 'A', and not above 'Z', and ASCII.
+		upper := (low + (0x80-'A')*ones) &^ (low + (0x80-'Z'-1)*ones) &^ w & (0x80 * ones)
+		binary.LittleEndian.PutUint64(to, w|upper>>2)
+	}
+	for k, b := range data {
+		if b-'A' <= 'Z'-'A' {
+			b += 'a' - 'A'
+		}
+		to[k] = b
+	}
+}
+
 // Letters beyond ASCII whose lower case is an ASCII letter.
 var kelvin, dottedI = []byte("\u212a"), []byte("\u0130")
 
@@ -209,12 +235,7 @@ func (t *Text) ruleOut(c *Columns, data []byte) []bool {
 				return nil
 			}
 			low = make([]byte, len(data))
-			for k, b := range data {
-				if b-'A' <= 'Z'-'A' {
-					b += 'a' - 'A'
-				}
-				low[k] = b
-			}
+			lowerASCII(low, data)
 			out = make([]bool, c.N)
 		}
 		may := c.rowsWith(core)

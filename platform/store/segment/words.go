@@ -18,6 +18,10 @@ import (
 // four in a row: "10", "1", "2" and "3" are everywhere, 10.1.2.3 is not.
 const shortWord = 4
 
+// prefixLen is how many bytes of each word that is as long the filter holds under
+// tagPrefix, so that the beginning of a word can be looked for, too.
+const prefixLen = 4
+
 // fold appends the lower-case form of s, with every run of white space as one
 // space.
 func fold(dst []byte, s string) []byte {
@@ -86,9 +90,9 @@ var wordByte = func() (is [256]bool) {
 	return is
 }()
 
-// wordHashes appends the hashes that the filter holds of a folded text. Some come
-// more than once.
-func wordHashes(dst []uint64, b []byte) []uint64 {
+// wordHashes appends the hashes that the filter holds of a folded text, those of the
+// beginnings of words when prefixes is set. Some come more than once.
+func wordHashes(dst []uint64, b []byte, prefixes bool) []uint64 {
 	var run [3]uint64 // the short words just before, newest first
 	short := 0        // how many of them
 	for i := 0; i < len(b); {
@@ -118,6 +122,9 @@ func wordHashes(dst []uint64, b []byte) []uint64 {
 		}
 		h := hash(tagWord, b[start:i])
 		dst = append(dst, h)
+		if prefixes && i-start >= prefixLen {
+			dst = append(dst, prefixHash(b[start:]))
+		}
 		if i-start > shortWord {
 			short = 0
 			continue
@@ -133,6 +140,9 @@ func wordHashes(dst []uint64, b []byte) []uint64 {
 	}
 	return dst
 }
+
+// prefixHash is the hash of the beginning of a word.
+func prefixHash(word []byte) uint64 { return hash(tagPrefix, word[:prefixLen]) }
 
 func join(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^0x9E3779B97F4A7C15, bits.RotateLeft64(b, 31)^0xD6E8FEB86659FD93)
@@ -153,6 +163,7 @@ const (
 	tagDevice
 	tagAddr
 	tagSevere
+	tagPrefix
 )
 
 // hash is the same in every process and for ever: filters are kept. It need not

@@ -105,6 +105,7 @@ func (db *DB) append(ctx context.Context, l *leader, pos store.Position, recs []
 	}
 	l.wrote(filepath.Join(db.dir, "events", "index.db"))
 	l.writer.Done(c)
+	db.Appended(c.Last, recs)
 	db.tail.advance(c.Last)
 	return nil
 }

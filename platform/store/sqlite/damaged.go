@@ -53,6 +53,7 @@ func (db *DB) setAside(se *eventlog.ShardError, l *leader) bool {
 			return false
 		}
 	}
+	defer db.ForgetAppended()
 	if err := db.dropDay(ctx, l, se.Shard, 0, true); err != nil {
 		db.log.Error("set a damaged day aside", "error", err)
 		return false

@@ -90,6 +90,7 @@ func (db *DB) Lead(ctx context.Context, wait bool) (release func(), err error) {
 // endLead needs appendMu. What is written is on the disk afterwards.
 func (db *DB) endLead(l *leader) {
 	db.leader = nil
+	db.ForgetAppended() // from here on somebody else may append
 	close(l.stop)
 	l.stopped.Wait()
 	db.syncLogs(l)
@@ -156,6 +157,7 @@ func (db *DB) recover(ctx context.Context, l *leader) error {
 }
 
 func (db *DB) recoverOnce(ctx context.Context, l *leader) error {
+	db.ForgetAppended()
 	if err := db.finishRemovals(ctx); err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ func (db *DB) Retain(ctx context.Context, r store.Retention) (removed store.Remo
 			return removed, fmt.Errorf("recover events: %w", explain(err))
 		}
 	}
+	defer db.ForgetAppended()
 	defer func() { err = explain(err) }()
 	ix, err := readIndex(ctx, db.index)
 	if err != nil {

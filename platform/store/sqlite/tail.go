@@ -30,10 +30,31 @@ func (t *tail) init() { t.news, t.done = make(chan struct{}), make(chan struct{}
 func (t *tail) advance(last uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.set(last)
+}
+
+func (t *tail) set(last uint64) {
 	if last != t.last {
 		t.last = last
 		close(t.news)
 		t.news = make(chan struct{})
+	}
+}
+
+// read is advance with what read finds. What an append of this process said
+// meanwhile is newer, and stays.
+func (t *tail) read(read func() (uint64, error)) {
+	t.mu.Lock()
+	before := t.last
+	t.mu.Unlock()
+	last, err := read()
+	if err != nil {
+		return // it is seen by whoever reads next; waiting goes on
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == before {
+		t.set(last)
 	}
 }
 
@@ -89,11 +110,10 @@ func (db *DB) poll() {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		var last uint64
-		// An error here is seen by whoever reads next; waiting goes on.
-		if err := db.index.QueryRowContext(ctx, "SELECT value FROM counter WHERE name = 'last'").Scan(&last); err == nil {
-			t.advance(last)
-		}
+		t.read(func() (last uint64, err error) {
+			err = db.index.QueryRowContext(ctx, "SELECT value FROM counter WHERE name = 'last'").Scan(&last)
+			return last, err
+		})
 		select {
 		case <-t.done:
 			return

@@ -5,6 +5,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -257,6 +258,11 @@ var queryTests = []test{
 	}},
 	{"after gives events in the order of their numbers, and always gets on", func(e *env) {
 		e.fill()
+		// One handle has appended them, and knows some; another reads what is stored.
+		handles := []store.Store{e.Store}
+		if e.reopen != nil {
+			handles = append(handles, e.other())
+		}
 		for _, c := range cases(0, 0) {
 			if c.q.Oldest {
 				continue
@@ -267,22 +273,11 @@ var queryTests = []test{
 			slices.SortFunc(want, func(a, b record.Record) int { return int(a.Seq) - int(b.Seq) })
 			// Range, order and cursor do not count.
 			q.From, q.To, q.Oldest, q.Cursor = 5, 6, true, "ignored"
-			for _, budget := range []time.Duration{time.Minute, 1} {
-				q.Budget = budget
-				var got []record.Record
-				seq := uint64(0)
-				for calls := 0; seq < e.seq; calls++ {
-					recs, next, err := e.After(e.ctx(), seq, q, 200)
-					if err != nil {
-						e.Fatal(c.name, err)
-					}
-					if next <= seq || calls > 10_000 {
-						e.Fatalf("%s: from %d to %d", c.name, seq, next)
-					}
-					got = append(got, recs...)
-					seq = next
+			for i, s := range handles {
+				for _, budget := range []time.Duration{time.Minute, 1} {
+					q.Budget = budget
+					e.same(fmt.Sprintf("%s, handle %d", c.name, i), e.follow(s, q, 200), want)
 				}
-				e.same(c.name, got, want)
 			}
 		}
 		recs, next, err := e.After(e.ctx(), e.seq, store.Query{}, 10)
@@ -292,6 +287,30 @@ var queryTests = []test{
 		recs, next, err = e.After(e.ctx(), e.seq+5, store.Query{}, 10)
 		if len(recs) != 0 || next != e.seq+5 || err != nil {
 			e.Errorf("after what is still to come: %v, %d, %v", recs, next, err)
+		}
+	}},
+	{"what was appended just now is given whole, whoever appended it", func(e *env) {
+		other := e.other()
+		q := store.Query{Terms: []store.Term{{Field: store.FieldProtocol, Values: []string{protocols[0]}}}}
+		for i := range uint64(8) {
+			before := e.seq
+			e.add(Records(e, i, []int{1, 2500, 3}[i%3], Base+int64(i)*int64(time.Hour), time.Minute))
+			for n, s := range []store.Store{e.Store, other} {
+				for _, from := range []uint64{before, before + 1, 0} {
+					recs, next, err := s.After(e.ctx(), from, store.Query{}, 10_000)
+					if err != nil || next != max(from, e.seq) {
+						e.Fatalf("handle %d, after %d: next %d, %v", n, from, next, err)
+					}
+					e.same("all", recs, e.all[from:])
+				}
+				want := answer(e.all, q, nil)
+				slices.SortFunc(want, func(a, b record.Record) int { return int(a.Seq) - int(b.Seq) })
+				e.same("of a protocol", e.follow(s, q, 7), want)
+			}
+			if i == 4 { // the other one leads for a while
+				e.handOver(other, Records(e, 100, 20, Base, time.Minute))
+				e.same("after a change of the lead", e.follow(e.Store, store.Query{}, 1000), e.all)
+			}
 		}
 	}},
 	{"a cancelled query ends with the context's error", func(e *env) {
@@ -308,4 +327,22 @@ var queryTests = []test{
 			e.Errorf("wait: %v", err)
 		}
 	}},
+}
+
+// follow reads everything that matches, from the first number.
+func (e *env) follow(s store.Store, q store.Query, limit int) (got []record.Record) {
+	e.Helper()
+	seq := uint64(0)
+	for calls := 0; seq < e.seq; calls++ {
+		recs, next, err := s.After(e.ctx(), seq, q, limit)
+		if err != nil {
+			e.Fatal(err)
+		}
+		if next <= seq || calls > 10_000 {
+			e.Fatalf("from %d to %d", seq, next)
+		}
+		got = append(got, recs...)
+		seq = next
+	}
+	return got
 }

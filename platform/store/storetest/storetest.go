@@ -52,7 +52,7 @@ type env struct {
 	all  []record.Record // what was appended, with sequence numbers
 	seq  uint64
 	pos  uint64
-	lead bool
+	lead func() // gives the lead back, nil without it
 }
 
 func (e *env) ctx() context.Context { return e.Context() }
@@ -69,16 +69,34 @@ func (e *env) other() store.Store {
 // add appends records at the next position of the stream "s" and remembers them.
 func (e *env) add(recs []record.Record) {
 	e.Helper()
-	if !e.lead {
-		release, err := e.Lead(e.ctx(), false)
+	if e.lead == nil {
+		release, err := e.Lead(e.ctx(), true)
 		if err != nil {
 			e.Fatal(err)
 		}
 		e.Cleanup(release)
-		e.lead = true
+		e.lead = release
 	}
+	e.append(e.Store, recs)
+}
+
+// handOver appends records as another leader, which then gives the lead back.
+func (e *env) handOver(s store.Store, recs []record.Record) {
+	e.Helper()
+	e.lead()
+	e.lead = nil
+	release, err := s.Lead(e.ctx(), true)
+	if err != nil {
+		e.Fatal(err)
+	}
+	defer release()
+	e.append(s, recs)
+}
+
+func (e *env) append(s store.Store, recs []record.Record) {
+	e.Helper()
 	e.pos++
-	if err := e.Append(e.ctx(), store.Position{Stream: "s", Seq: e.pos}, recs); err != nil {
+	if err := s.Append(e.ctx(), store.Position{Stream: "s", Seq: e.pos}, recs); err != nil {
 		e.Fatal(err)
 	}
 	for _, r := range recs {

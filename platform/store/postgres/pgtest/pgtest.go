@@ -30,8 +30,9 @@ type Cluster struct {
 	owner              *user.User // runs it when this process is root, which PostgreSQL refuses
 }
 
-// New makes a cluster in a directory, which the caller removes, and starts it.
-func New(ctx context.Context, dir string) (*Cluster, error) {
+// New makes a cluster in a directory, which the caller removes, and starts it. What
+// else is given are arguments of initdb.
+func New(ctx context.Context, dir string, initdb ...string) (*Cluster, error) {
 	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(bins) == 0 {
 		path, err := exec.LookPath("initdb")
@@ -51,10 +52,8 @@ func New(ctx context.Context, dir string) (*Cluster, error) {
 		if c.owner, err = user.Lookup("postgres"); err != nil {
 			return nil, fmt.Errorf("%w: there is no user postgres", ErrAbsent)
 		}
-		uid, _ := strconv.Atoi(c.owner.Uid)
-		gid, _ := strconv.Atoi(c.owner.Gid)
 		for _, d := range []string{c.data, c.sockets} {
-			if err := os.Chown(d, uid, gid); err != nil {
+			if err := c.Own(d); err != nil {
 				return nil, err
 			}
 		}
@@ -79,10 +78,27 @@ func New(ctx context.Context, dir string) (*Cluster, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	if err := c.run(ctx, "initdb", "-D", c.data, "-U", "asepsis", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"); err != nil {
+	args := append([]string{"-D", c.data, "-U", "asepsis", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"}, initdb...)
+	if err := c.run(ctx, "initdb", args...); err != nil {
 		return nil, err
 	}
 	return c, c.Start(ctx)
+}
+
+// Own gives a file or directory to who runs the server.
+func (c *Cluster) Own(path string) error {
+	if c.owner == nil {
+		return nil
+	}
+	uid, err := strconv.Atoi(c.owner.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(c.owner.Gid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, uid, gid)
 }
 
 // run runs a program of PostgreSQL as its owner.
