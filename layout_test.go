@@ -24,19 +24,20 @@ var floors = map[string]struct {
 	below []string
 	self  bool
 }{
-	"core":     {nil, true}, // nouns may use each other's vocabulary
-	"wire":     {nil, true}, // protocols carry protocols (EAP in RADIUS, TLS in QUIC)
-	"platform": {[]string{"core", "wire"}, true},
-	"prove":    {[]string{"platform", "core", "wire"}, true},
-	"see":      {[]string{"prove", "platform", "core", "wire", "testdata"}, true}, // testdata: the recorded morning, for the demo
-	"guard":    {[]string{"prove", "platform", "core", "wire"}, true},
-	"respond":  {[]string{"see", "guard", "prove", "platform", "core", "wire", "ocsf"}, true},
-	"cmd":      {[]string{"respond", "see", "guard", "prove", "platform", "core", "wire", "web"}, false},
-	"ocsf":     {[]string{"core"}, true},
-	"rules":    {[]string{"core"}, true},
-	"web":      {nil, false},
-	"bench":    {[]string{"respond", "see", "guard", "prove", "platform", "core", "wire"}, true},
-	"scripts":  {[]string{"core", "wire", "ocsf"}, true},
+	"core":      {nil, true}, // nouns may use each other's vocabulary
+	"wire":      {nil, true}, // protocols carry protocols (EAP in RADIUS, TLS in QUIC)
+	"platform":  {[]string{"core", "wire"}, true},
+	"prove":     {[]string{"platform", "core", "wire"}, true},
+	"see":       {[]string{"prove", "platform", "core", "wire", "testdata", "knowledge"}, true}, // testdata: the recorded morning, for the demo
+	"guard":     {[]string{"prove", "platform", "core", "wire"}, true},
+	"respond":   {[]string{"see", "guard", "prove", "platform", "core", "wire", "ocsf"}, true},
+	"cmd":       {[]string{"respond", "see", "guard", "prove", "platform", "core", "wire", "web", "rules"}, false},
+	"ocsf":      {[]string{"core"}, true},
+	"rules":     {[]string{"core"}, true},
+	"web":       {nil, false},
+	"knowledge": {nil, false}, // data alone: what is published about vulnerabilities
+	"bench":     {[]string{"respond", "see", "guard", "prove", "platform", "core", "wire", "rules", "web", "knowledge"}, true},
+	"scripts":   {[]string{"see", "core", "wire", "ocsf"}, true},
 }
 
 type goFile struct {

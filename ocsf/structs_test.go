@@ -86,6 +86,7 @@ var objects = map[reflect.Type]string{
 	reflect.TypeFor[event.PresentationContext](): "dicom_presentation_context",
 	reflect.TypeFor[event.HL7Device]():           "medical_device_reference",
 	reflect.TypeFor[event.HL7Schedule]():         "theatre_schedule",
+	reflect.TypeFor[event.ScheduledStep]():       "scheduled_procedure_step",
 	reflect.TypeFor[event.KV]():                  "key_value_object",
 	reflect.TypeFor[map[string]uint32]():         "dimse_operation_count",
 	reflect.TypeFor[device.Evidence]():           "device_evidence",

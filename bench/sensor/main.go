@@ -105,7 +105,7 @@ func (s *settings) compare(m mix, bin, file string) error {
 	}
 	fmt.Printf("\n%s: %d packets, %d MB, %s\n", m.name, n, size/1e6, m.c.describe())
 	fmt.Printf("  %-22s %11s %8s %8s %8s %7s %18s\n", "one processor", "packets/s", "wall s", "user s", "system s", "RSS MB", "asepsis is faster")
-	analyze := []string{bin, "analyze", "--fail-on", "never", "--no-progress", "--workers"}
+	analyze := []string{bin, "analyze", "--detect=false", "--fail-on", "never", "--no-progress", "--workers"}
 	ours, err := measure(s.runs, append(analyze, "1", file), true)
 	if err != nil {
 		return err

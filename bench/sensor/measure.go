@@ -96,7 +96,7 @@ func idleFlows(dir, bin string, n int) error {
 		if err := os.WriteFile(cfg, fmt.Appendf(nil, "sensor:\n  max_flows: %d\n  tcp_idle: 24h\n  report_interval: 0s\n", 2*n), 0o600); err != nil {
 			return 0, err
 		}
-		c := exec.Command(bin, "analyze", "--config", cfg, "--workers", "1", "--fail-on", "never", "--format", "json", file) //nolint:gosec // our own
+		c := exec.Command(bin, "analyze", "--detect=false", "--config", cfg, "--workers", "1", "--fail-on", "never", "--format", "json", file) //nolint:gosec // our own
 		c.Env = append(os.Environ(), "GOGC=20")
 		var stderr strings.Builder
 		c.Stderr = &stderr
@@ -124,7 +124,7 @@ func idleFlows(dir, bin string, n int) error {
 // large measures the memory that the analysis of a large capture takes. The
 // capture comes through a pipe as it is made, so that no disk is needed.
 func large(m mix, bin string, sites, bytes int64) error {
-	c := exec.Command(bin, "analyze", "--fail-on", "never", "--no-progress", "-") //nolint:gosec // our own
+	c := exec.Command(bin, "analyze", "--detect=false", "--fail-on", "never", "--no-progress", "-") //nolint:gosec // our own
 	var stderr strings.Builder
 	c.Stderr = &stderr
 	in, err := c.StdinPipe()

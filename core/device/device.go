@@ -77,7 +77,8 @@ type Device struct {
 	AETitles    []string           `json:"ae_titles,omitempty"`
 	Services    []string           `json:"services,omitempty"` // offered, "<protocol>/<transport>:<port>"
 	Uses        []string           `json:"uses,omitempty"`
-	Via         string             `json:"via,omitempty"` // ID of the device whose messages name this one, when it is behind it
+	Certs       []Certificate      `json:"certificates,omitempty"` // that it presents now, the first to expire first
+	Via         string             `json:"via,omitempty"`          // ID of the device whose messages name this one, when it is behind it
 	Theatre     string             `json:"theatre,omitempty"`
 	Zone        string             `json:"zone,omitempty"`
 	Criticality Criticality        `json:"criticality,omitempty"`

@@ -36,6 +36,7 @@ const (
 	AttrUserAgent    Attribute = "user_agent"   // HTTP User-Agent
 	AttrBanner       Attribute = "banner"       // server banner: HTTP Server, SSH version string, FTP greeting ...
 	AttrTLSSubject   Attribute = "tls_subject"  // subject of the certificate that the device presented
+	AttrCertificate  Attribute = "certificate"  // certificate that the device presented, in the form of Certificate.String
 	AttrService      Attribute = "service"      // service offered: "<protocol>/<transport>:<port>", for example "dicom/tcp:104"
 	AttrUses         Attribute = "uses"         // service used, as client: "<protocol>"
 	AttrSwitchPort   Attribute = "switch_port"  // "<switch name>|<port>" the device is connected to

@@ -55,53 +55,54 @@ func (*DICOMAssociation) Class() Class { return ClassDICOMAssociation }
 // Activity: 1 C-ECHO, 2 C-STORE, 3 C-FIND, 4 C-MOVE, 5 C-GET, 6 C-CANCEL,
 // 7 N-EVENT-REPORT, 8 N-GET, 9 N-SET, 10 N-ACTION, 11 N-CREATE, 12 N-DELETE.
 type DICOMOperation struct {
-	Command          string   `json:"dimse_command"`
-	MessageID        uint16   `json:"message_num"`
-	CallingAE        string   `json:"calling_ae_title,omitempty"`
-	CalledAE         string   `json:"called_ae_title,omitempty"`
-	SOPClass         string   `json:"sop_class_uid,omitempty"`
-	SOPClassName     string   `json:"sop_class_name,omitempty"`
-	SOPInstance      string   `json:"sop_instance_uid,omitempty"`
-	StudyInstance    string   `json:"study_instance_uid,omitempty"`
-	SeriesInstance   string   `json:"series_instance_uid,omitempty"`
-	TransferSyntax   string   `json:"transfer_syntax_uid,omitempty"`
-	Modality         string   `json:"modality,omitempty"`
-	PatientRef       string   `json:"patient_pseudonym,omitempty"` // pseudonym of the patient ID, with its issuer
-	AccessionRef     string   `json:"accession_pseudonym,omitempty"`
-	MoveDestination  string   `json:"move_destination_ae_title,omitempty"`
-	MoveOriginator   string   `json:"move_originator_ae_title,omitempty"`
-	QueryLevel       string   `json:"query_level,omitempty"`
-	QueryKeys        []string `json:"query_keys,omitempty"`    // keywords asked for, matching or return
-	MatchingKeys     []string `json:"matching_keys,omitempty"` // keywords with a value: what was searched by
-	WildcardKeys     []string `json:"wildcard_keys,omitempty"` // keywords searched with * or ? or with nothing else
-	Results          uint32   `json:"results,omitempty"`       // pending responses with a data set
-	Remaining        *uint16  `json:"sub_operations_remaining,omitempty"`
-	Completed        *uint16  `json:"sub_operations_completed,omitempty"`
-	Failed           *uint16  `json:"sub_operations_failed,omitempty"`
-	Warning          *uint16  `json:"sub_operations_warning,omitempty"`
-	Status           uint16   `json:"dimse_status"`
-	StatusName       string   `json:"dimse_status_name,omitempty"`
-	ErrorComment     string   `json:"error_comment,omitempty"` // only where it holds no identifier
-	Bytes            uint64   `json:"data_set_bytes,omitempty"`
-	EventType        uint16   `json:"event_type_num,omitempty"`
-	ActionType       uint16   `json:"action_type_num,omitempty"`
-	Manufacturer     string   `json:"manufacturer,omitempty"` // of the device that made the object, (0008,0070)
-	ModelName        string   `json:"manufacturer_model_name,omitempty"`
-	StationName      string   `json:"station_name,omitempty"`
-	DeviceSerial     string   `json:"device_serial_number,omitempty"`
-	SoftwareVersions string   `json:"software_versions,omitempty"`
-	Suspicious       []string `json:"suspicious_content,omitempty"` // "executable-preamble", "encapsulated-pdf" ...
-	DurationMS       int64    `json:"duration,omitempty"`
-	Answered         bool     `json:"is_answered"`
-	FromAcceptor     bool     `json:"is_invoked_by_acceptor,omitempty"` // sub-operations of C-GET, event reports
-	DocumentType     string   `json:"document_media_type,omitempty"`    // of an encapsulated document (0042,0012)
-	DeviceUDI        string   `json:"udi,omitempty"`                    // (0018,1009)
-	StepStatus       string   `json:"procedure_step_status,omitempty"`  // MPPS (0040,0252): "IN PROGRESS", "COMPLETED", "DISCONTINUED"
-	PerformedAE      string   `json:"performed_station_ae_title,omitempty"`
-	Referenced       uint32   `json:"referenced_instances,omitempty"` // items of (0008,1199): storage commitment
-	FailedInstances  uint32   `json:"failed_instances,omitempty"`     // items of (0008,1198)
-	Malformed        string   `json:"malformed,omitempty"`            // what broke the standard, with section
-	Incomplete       bool     `json:"is_incomplete,omitempty"`        // bytes of it were not captured
+	Command          string          `json:"dimse_command"`
+	MessageID        uint16          `json:"message_num"`
+	CallingAE        string          `json:"calling_ae_title,omitempty"`
+	CalledAE         string          `json:"called_ae_title,omitempty"`
+	SOPClass         string          `json:"sop_class_uid,omitempty"`
+	SOPClassName     string          `json:"sop_class_name,omitempty"`
+	SOPInstance      string          `json:"sop_instance_uid,omitempty"`
+	StudyInstance    string          `json:"study_instance_uid,omitempty"`
+	SeriesInstance   string          `json:"series_instance_uid,omitempty"`
+	TransferSyntax   string          `json:"transfer_syntax_uid,omitempty"`
+	Modality         string          `json:"modality,omitempty"`
+	PatientRef       string          `json:"patient_pseudonym,omitempty"` // pseudonym of the patient ID, with its issuer
+	AccessionRef     string          `json:"accession_pseudonym,omitempty"`
+	MoveDestination  string          `json:"move_destination_ae_title,omitempty"`
+	MoveOriginator   string          `json:"move_originator_ae_title,omitempty"`
+	QueryLevel       string          `json:"query_level,omitempty"`
+	QueryKeys        []string        `json:"query_keys,omitempty"`    // keywords asked for, matching or return
+	MatchingKeys     []string        `json:"matching_keys,omitempty"` // keywords with a value: what was searched by
+	WildcardKeys     []string        `json:"wildcard_keys,omitempty"` // keywords searched with * or ? or with nothing else
+	Results          uint32          `json:"results,omitempty"`       // pending responses with a data set
+	Remaining        *uint16         `json:"sub_operations_remaining,omitempty"`
+	Completed        *uint16         `json:"sub_operations_completed,omitempty"`
+	Failed           *uint16         `json:"sub_operations_failed,omitempty"`
+	Warning          *uint16         `json:"sub_operations_warning,omitempty"`
+	Status           uint16          `json:"dimse_status"`
+	StatusName       string          `json:"dimse_status_name,omitempty"`
+	ErrorComment     string          `json:"error_comment,omitempty"` // only where it holds no identifier
+	Bytes            uint64          `json:"data_set_bytes,omitempty"`
+	EventType        uint16          `json:"event_type_num,omitempty"`
+	ActionType       uint16          `json:"action_type_num,omitempty"`
+	Manufacturer     string          `json:"manufacturer,omitempty"` // of the device that made the object, (0008,0070)
+	ModelName        string          `json:"manufacturer_model_name,omitempty"`
+	StationName      string          `json:"station_name,omitempty"`
+	DeviceSerial     string          `json:"device_serial_number,omitempty"`
+	SoftwareVersions string          `json:"software_versions,omitempty"`
+	Suspicious       []string        `json:"suspicious_content,omitempty"` // "executable-elf-in-pixel-data", "encapsulated-pdf", "unrestricted-query" ...
+	DurationMS       int64           `json:"duration,omitempty"`
+	Answered         bool            `json:"is_answered"`
+	FromAcceptor     bool            `json:"is_invoked_by_acceptor,omitempty"` // sub-operations of C-GET, event reports
+	DocumentType     string          `json:"document_media_type,omitempty"`    // of an encapsulated document (0042,0012)
+	DeviceUDI        string          `json:"udi,omitempty"`                    // (0018,1009)
+	StepStatus       string          `json:"procedure_step_status,omitempty"`  // MPPS (0040,0252): "IN PROGRESS", "COMPLETED", "DISCONTINUED"
+	PerformedAE      string          `json:"performed_station_ae_title,omitempty"`
+	Referenced       uint32          `json:"referenced_instances,omitempty"` // items of (0008,1199): storage commitment
+	FailedInstances  uint32          `json:"failed_instances,omitempty"`     // items of (0008,1198)
+	Scheduled        []ScheduledStep `json:"scheduled_steps,omitempty"`      // of a worklist's answers, the first few
+	Malformed        string          `json:"malformed,omitempty"`            // what broke the standard, with section
+	Incomplete       bool            `json:"is_incomplete,omitempty"`        // bytes of it were not captured
 }
 
 // Class implements Detail.

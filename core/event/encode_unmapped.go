@@ -57,6 +57,8 @@ func (w *writer) unmapped(e *Event, t *classTable, unknownActivity bool) {
 		w.str("auth_scheme", d.AuthScheme)
 		w.str("upgrade", d.Upgrade)
 		w.yes("has_credential_in_url", d.TokenInURL)
+		w.str("default_credential", d.DefaultCredential)
+		w.strs("suspicious", d.Suspicious)
 		if d.RequestLength >= 1<<31 {
 			w.num("request_body_length", d.RequestLength)
 		}
@@ -106,6 +108,7 @@ func (w *writer) unmapped(e *Event, t *classTable, unknownActivity bool) {
 		w.yes("is_ntlmv1", d.NTLMv1)
 		w.yes("is_guest", d.Guest)
 		w.str("server_guid", d.ServerGUID)
+		w.strs("suspicious", d.Suspicious)
 	case *RDP:
 		w.strs("requested_security", d.RequestedSecurity)
 		w.str("selected_security", d.SelectedSecurity)
@@ -114,6 +117,7 @@ func (w *writer) unmapped(e *Event, t *classTable, unknownActivity bool) {
 		w.str("client_build", d.ClientBuild)
 	case *FTP:
 		w.yes("is_cleartext_login", d.Cleartext)
+		w.str("default_credential", d.DefaultCredential)
 	case *NTP:
 		w.num("stratum", int64(d.Stratum))
 		w.str("reference_id", d.ReferenceID)

@@ -43,6 +43,7 @@ const (
 	ClassApplication      Class = ExtensionUID*100000 + 4006 // any other application protocol
 	ClassDeviceEvidence   Class = ExtensionUID*100000 + 5001
 	ClassSensorHealth     Class = ExtensionUID*100000 + 6001
+	ClassTheatre          Class = ExtensionUID*100000 + 6002 // what is known about cases in a theatre
 )
 
 // Status is an OCSF status_id.

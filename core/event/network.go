@@ -65,23 +65,25 @@ func (*TLS) Class() Class { return ClassNetwork }
 // HTTP is one HTTP/1 exchange (OCSF HTTP Activity).
 // Activity: 1 Connect, 2 Delete, 3 Get, 4 Head, 5 Options, 6 Post, 7 Put, 8 Trace, 9 Patch, 99 Other.
 type HTTP struct {
-	Method          string
-	Host            string
-	Path            string // without the query's values: "/a/b?x=&y="; identifiers of patients replaced
-	Version         string // "1.0", "1.1", "2"
-	UserAgent       string
-	Referrer        string // origin and path only
-	ContentType     string // of the request
-	RequestLength   int64  // body bytes, -1 when unknown
-	Status          int    // 0 when no answer was seen
-	ResponseType    string
-	ResponseLength  int64
-	Server          string
-	AuthScheme      string // "Basic", "Bearer" ...; never the credential
-	WWWAuthenticate string // scheme and realm
-	Upgrade         string
-	TokenInURL      bool // a parameter that names a credential is in the query
-	ResponseSeen    bool
+	Method            string
+	Host              string
+	Path              string // without the query's values: "/a/b?x=&y="; identifiers of patients replaced
+	Version           string // "1.0", "1.1", "2"
+	UserAgent         string
+	Referrer          string // origin and path only
+	ContentType       string // of the request
+	RequestLength     int64  // body bytes, -1 when unknown
+	Status            int    // 0 when no answer was seen
+	ResponseType      string
+	ResponseLength    int64
+	Server            string
+	AuthScheme        string // "Basic", "Bearer" ...; never the credential
+	WWWAuthenticate   string // scheme and realm
+	Upgrade           string
+	TokenInURL        bool // a parameter that names a credential is in the query
+	ResponseSeen      bool
+	DefaultCredential string   // name of the published credential that was sent, "" for none
+	Suspicious        []string // attack patterns: "log4shell", "path-traversal", "executable-preamble" ...; never the text
 }
 
 // Class implements Detail.
@@ -174,6 +176,7 @@ type SMB struct {
 	NTLMv1         bool
 	Guest          bool
 	ServerGUID     string
+	Suspicious     []string // traces of an attack: "ms17-010-probe", "smbghost" ...
 }
 
 // Class implements Detail.
@@ -196,12 +199,13 @@ func (*RDP) Class() Class { return ClassRDP }
 // FTP is one FTP command with its answer (OCSF FTP Activity).
 // Activity: 1 Put, 2 Get, 3 Poll, 4 Delete, 5 Rename, 6 List, 99 Other.
 type FTP struct {
-	Command   string // verb only for USER and PASS
-	Arg       string // path or parameter; "" for USER and PASS
-	Code      int    // reply code, 0 when no answer was seen
-	Reply     string
-	DataPort  uint16
-	Cleartext bool // credentials went over in clear (USER/PASS without AUTH TLS)
+	Command           string // verb only for USER and PASS
+	Arg               string // path or parameter; "" for USER and PASS
+	Code              int    // reply code, 0 when no answer was seen
+	Reply             string
+	DataPort          uint16
+	Cleartext         bool   // credentials went over in clear (USER/PASS without AUTH TLS)
+	DefaultCredential string // name of the published credential that was sent, "" for none
 }
 
 // Class implements Detail.

@@ -195,6 +195,16 @@ var classTables = [...]classTable{
 		{id: 3, caption: "Recover", head: `"activity_id":3,"activity_name":"Recover","category_uid":6,"category_name":"Application Activity","class_uid":76106001,"class_name":"Sensor Health","type_uid":7610600103,"type_name":"Sensor Health: Recover"`},
 		{id: 99, caption: "Other", head: `"activity_id":99,"activity_name":"Other","category_uid":6,"category_name":"Application Activity","class_uid":76106001,"class_name":"Sensor Health","type_uid":7610600199,"type_name":"Sensor Health: Other"`},
 	}},
+	{uid: 76106002, name: "theatre_activity", caption: "Theatre Activity", category: 6, categoryName: "Application Activity", network: false, extension: true, activities: []activityTable{
+		{id: 0, caption: "Unknown", head: `"activity_id":0,"activity_name":"Unknown","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600200,"type_name":"Theatre Activity: Unknown"`},
+		{id: 1, caption: "Start", head: `"activity_id":1,"activity_name":"Start","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600201,"type_name":"Theatre Activity: Start"`},
+		{id: 2, caption: "End", head: `"activity_id":2,"activity_name":"End","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600202,"type_name":"Theatre Activity: End"`},
+		{id: 3, caption: "Schedule", head: `"activity_id":3,"activity_name":"Schedule","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600203,"type_name":"Theatre Activity: Schedule"`},
+		{id: 4, caption: "Cancel", head: `"activity_id":4,"activity_name":"Cancel","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600204,"type_name":"Theatre Activity: Cancel"`},
+		{id: 5, caption: "Conflict", head: `"activity_id":5,"activity_name":"Conflict","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600205,"type_name":"Theatre Activity: Conflict"`},
+		{id: 6, caption: "Maintenance", head: `"activity_id":6,"activity_name":"Maintenance","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600206,"type_name":"Theatre Activity: Maintenance"`},
+		{id: 99, caption: "Other", head: `"activity_id":99,"activity_name":"Other","category_uid":6,"category_name":"Application Activity","class_uid":76106002,"class_name":"Theatre Activity","type_uid":7610600299,"type_name":"Theatre Activity: Other"`},
+	}},
 }
 
 // captionSeverity returns the caption of base_event.severity_id, "" when the schema has none.

@@ -87,7 +87,8 @@ var attributeWords = map[device.Attribute]string{
 	device.AttrDICOMRole: "its DICOM role is", device.AttrModality: "it makes images of modality", device.AttrHL7App: "its HL7 application is",
 	device.AttrHL7Facility: "its HL7 facility is", device.AttrHL7Role: "in HL7 it", device.AttrDHCPPrint: "its DHCP client asks for options",
 	device.AttrDHCPVendor: "its DHCP vendor class is", device.AttrJA4: "its TLS client has the fingerprint", device.AttrUserAgent: "its HTTP client calls itself",
-	device.AttrBanner: "its server calls itself", device.AttrTLSSubject: "its certificate is for", device.AttrService: "it serves", device.AttrUses: "it uses",
+	device.AttrBanner: "its server calls itself", device.AttrTLSSubject: "its certificate is for", device.AttrCertificate: "it presented the certificate",
+	device.AttrService: "it serves", device.AttrUses: "it uses",
 	device.AttrSwitchPort: "it is connected at", device.AttrVLAN: "it is on VLAN", device.AttrLocation: "its location is", device.AttrCapability: "it announces the capability",
 	device.AttrRegistration: "it is registered as",
 }

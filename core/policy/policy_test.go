@@ -170,7 +170,7 @@ func TestAConversationIsInThePolicyOrNotWithTheReason(t *testing.T) {
 
 func TestEachMistakeIsNamedWithItsPlace(t *testing.T) {
 	for want, breakIt := range map[string]func(*policy.Spec){
-		"version: is 0":                                       func(s *policy.Spec) { s.Version = 0 },
+		"version: is 0": func(s *policy.Spec) { s.Version = 0 },
 		"zones[1].id: \"imaging\" is there already":           func(s *policy.Spec) { s.Zones[1].ID = "imaging" },
 		"zones[0].id: \"Imaging\" cannot be a name":           func(s *policy.Spec) { s.Zones[0].ID = "Imaging"; s.Conduits = nil },
 		"zones[0].members: the zone imaging has no members":   func(s *policy.Spec) { s.Zones[0].Members = nil },

@@ -41,6 +41,7 @@ var protocols = map[event.Class]string{
 	event.ClassApplication:      "protocols without a class of their own: ARP, LLDP, CDP, EAPOL, RADIUS, SNMP, syslog, MQTT, ADB, RTSP, STUN, VNC, Telnet, TFTP, Modbus, BACnet, LDAP, Kerberos, SSDP, database greetings",
 	event.ClassDeviceEvidence:   "every analyser that learns something about a device",
 	event.ClassSensorHealth:     "the sensor itself",
+	event.ClassTheatre:          "detection, from schedules, worklists and performed procedure steps",
 }
 
 // unmapped says what the names below unmapped mean.
@@ -69,6 +70,8 @@ var unmapped = map[string]string{
 	"client_certificates":             "The client's certificates, likewise.",
 	"http_method":                     "The method, when OCSF's enumeration does not have it.",
 	"auth_scheme":                     "Authentication scheme; never the credential.",
+	"suspicious":                      "Traces of an attack in the request, by name; never the text.",
+	"default_credential":              "Name of the published default credential that was sent; never the credential.",
 	"upgrade":                         "The protocol of an Upgrade.",
 	"has_credential_in_url":           "A parameter that names a credential is in the query.",
 	"request_body_length":             "Length of the body, in bytes, when it does not fit in 32 bits.",

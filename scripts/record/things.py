@@ -20,6 +20,7 @@
   things.py stun HOST PORT | stun-server PORT       STUN binding (RFC 8489)
   things.py vnc PORT | vnc-client HOST PORT         RFB 3.8 greeting with VNC authentication
   things.py ipp PORT MODEL | ipp-client HOST PORT   Internet Printing Protocol: Get-Printer-Attributes
+  things.py tds PORT NAME PASSWORD            SQL server of MS-TDS: PRELOGIN without encryption, LOGIN7, empty answers to batches
   things.py quote PORT TEXT                   a server that sends a greeting (database, mail) and waits
 """
 import os
@@ -364,6 +365,42 @@ def ipp_client(host, port):
                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
     conn.recv(4096)
     conn.close()
+
+
+def us(text, form="<B"):
+    return struct.pack(form, len(text)) + text.encode("utf-16-le")
+
+
+def tds(port, name, password):
+    """MS-TDS 2.2.6: accepts whoever knows the password, and answers each batch with DONE."""
+    hidden = bytes(((b << 4 | b >> 4) & 255) ^ 0xA5 for b in password.encode("utf-16-le"))
+
+    def token(kind, body):
+        return bytes([kind]) + struct.pack("<H", len(body)) + body
+    done = struct.pack("<BHHQ", 0xFD, 0, 0, 0)
+
+    def serve(conn):
+        while True:
+            head = exactly(conn, 8)
+            body = exactly(conn, struct.unpack(">H", head[2:4])[0] - 8)
+            if head[0] == 0x12:  # VERSION 15.0.2000, ENCRYPTION not supported, the instance, no MARS
+                options = [(0, struct.pack(">BBHH", 15, 0, 2000, 0)), (1, b"\x02"), (2, b"\0"), (4, b"\0")]
+                at, table, data = 5 * len(options) + 1, b"", b""
+                for kind, value in options:
+                    table += struct.pack(">BHH", kind, at + len(data), len(value))
+                    data += value
+                answer = table + b"\xff" + data
+            elif head[0] == 0x10 and hidden not in body:
+                text = struct.pack("<IBB", 18456, 1, 14) + us("Login failed.", "<H") + us(name) + us("") + struct.pack("<I", 1)
+                answer = token(0xAA, text) + struct.pack("<BHHQ", 0xFD, 2, 0, 0)
+            elif head[0] == 0x10:
+                packet = token(0xE3, b"\x04" + us("4096") + us("4096"))
+                database = token(0xE3, b"\x01" + us("ris") + us("master"))
+                answer = packet + database + token(0xAD, b"\x01\x74\0\0\x04" + us("Lindenhof SQL (fictional)") + struct.pack(">BBH", 15, 0, 2000)) + done
+            else:
+                answer = done
+            conn.sendall(struct.pack(">BBHHBB", 4, 1, len(answer) + 8, 0, 1, 0) + answer)
+    tcp_server(int(port), serve)
 
 
 def quote(port, text):

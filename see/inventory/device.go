@@ -204,6 +204,13 @@ func (i *Inventory) attachments(v *view, c *component, d *device.Device) {
 
 // listEvidence fills the evidence, best first, and the lists made of it.
 func (i *Inventory) listEvidence(v *view, c *component, j *judgement, d *device.Device) {
+	n := len(j.derived)
+	for _, e := range c.elements {
+		for _, x := range v.elems[e].nodes {
+			n += len(x.facts)
+		}
+	}
+	d.Evidence = slices.Grow(d.Evidence, n) // nil stays nil
 	for _, e := range c.elements {
 		el := &v.elems[e]
 		put := func(sub device.Subject, f *fact) {
@@ -251,16 +258,50 @@ func (i *Inventory) listEvidence(v *view, c *component, j *judgement, d *device.
 		x.First, x.Last = d.First, d.Last
 		d.Evidence = append(d.Evidence, x)
 	}
-	slices.SortFunc(d.Evidence, func(a, b device.Evidence) int {
-		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.Attribute, b.Attribute), cmp.Compare(a.Value, b.Value),
-			cmp.Compare(a.Source, b.Source), a.Subject.IP.Compare(b.Subject.IP), slices.Compare(a.Subject.MAC[:], b.Subject.MAC[:]))
-	})
+	sortEvidence(d.Evidence)
+	certificates(d)
 	if len(d.Evidence) > i.cfg.MaxEvidence {
 		d.Evidence = slices.Clip(d.Evidence[:i.cfg.MaxEvidence])
 	}
 	slices.Sort(d.AETitles)
 	slices.Sort(d.Services)
 	slices.Sort(d.Uses)
+}
+
+// sortEvidence puts evidence in the order in which it is shown, best first. Its
+// places are sorted, which are smaller than it is.
+func sortEvidence(list []device.Evidence) {
+	order := make([]int32, len(list))
+	for k := range order {
+		order[k] = int32(k)
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		a, b := &list[i], &list[j]
+		switch {
+		case a.Confidence != b.Confidence:
+			return int(b.Confidence) - int(a.Confidence)
+		case a.Attribute != b.Attribute:
+			return strings.Compare(string(a.Attribute), string(b.Attribute))
+		case a.Value != b.Value:
+			return strings.Compare(a.Value, b.Value)
+		case a.Source != b.Source:
+			return strings.Compare(a.Source, b.Source)
+		}
+		return cmp.Or(a.Subject.IP.Compare(b.Subject.IP), slices.Compare(a.Subject.MAC[:], b.Subject.MAC[:]))
+	})
+	for k := range order { // each cycle of the permutation once
+		i := int32(k)
+		for first := list[i]; order[i] != i; {
+			from := order[i]
+			order[i] = i
+			if from == int32(k) {
+				list[i] = first
+				break
+			}
+			list[i] = list[from]
+			i = from
+		}
+	}
 }
 
 // write puts what people set on a device. It always wins.

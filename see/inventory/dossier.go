@@ -60,10 +60,14 @@ type dossier struct {
 	macs  []device.MAC
 }
 
+// usualClues is how many values of an attribute room is made for at once.
+const usualClues = 4
+
 func (d *dossier) add(attr device.Attribute, value, source string, conf device.Confidence, last int64, count uint64) {
 	l := d.clues[attr]
 	if len(l) == 0 {
 		d.attrs |= setOf(attr)
+		l = make([]clue, 0, usualClues)
 	}
 	d.clues[attr] = append(l, clue{value: value, lower: strings.ToLower(value), source: source, conf: conf, last: last, count: count})
 }

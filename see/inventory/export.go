@@ -27,7 +27,7 @@ func WriteJSON(w io.Writer, ds []device.Device) error {
 // csvColumns are the columns of WriteCSV. New ones are only ever added at the
 // end.
 var csvColumns = []string{"id", "class", "confidence", "name", "vendor", "vendor_stated", "model", "serial", "firmware", "os", "udi", "macs", "ips", "vlans", "ae_titles",
-	"services", "uses", "zone", "theatre", "criticality", "via", "first_seen", "last_seen", "why", "conflicts", "notes"}
+	"services", "uses", "zone", "theatre", "criticality", "via", "first_seen", "last_seen", "why", "conflicts", "notes", "certificate_expires"}
 
 // WriteCSV writes one line per device (RFC 4180). Lists are joined with "; ".
 // Times are RFC 3339 in UTC. A field that a spreadsheet would take for a
@@ -54,9 +54,13 @@ func WriteCSV(w io.Writer, ds []device.Device) error {
 			notes = append(notes, n.Text)
 		}
 		join := func(s []string) string { return strings.Join(s, "; ") }
+		expires := ""
+		if len(d.Certs) > 0 {
+			expires = d.Certs[0].NotAfter.UTC().Format(time.RFC3339)
+		}
 		row := []string{d.ID, string(d.Class), strconv.Itoa(int(d.Confidence)), d.Name, d.Vendor, d.Facts[device.AttrVendor].Stated, d.Model, d.Serial, d.Firmware, d.OS, d.UDI,
 			join(macs), join(ips), join(uniq(vlans)), join(d.AETitles), join(d.Services), join(d.Uses), d.Zone, d.Theatre, string(d.Criticality), d.Via,
-			stamp(d.First), stamp(d.Last), d.ClassWhy, join(conflicts), join(notes)}
+			stamp(d.First), stamp(d.Last), d.ClassWhy, join(conflicts), join(notes), expires}
 		for c := range row {
 			row[c] = unformula(row[c])
 		}

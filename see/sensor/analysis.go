@@ -37,6 +37,7 @@ type active struct {
 	presented int64
 	cand      [2]uint64 // candidates by index into the sensor's protocols
 	probed    uint8     // packets with payload looked at
+	waits     bool      // until the other side speaks, see waitsForOther
 	handoffs  uint8
 	log       []logged // chunks in the order of arrival, while probing
 	holder    analyze.Holder
@@ -113,7 +114,7 @@ func (w *worker) arm(f *flow, a *active, candidates int) {
 	all := uint64(1)<<candidates - 1
 	a.cand = [2]uint64{all, all}
 	a.proto, a.stream, a.dgram, a.holder = nil, nil, nil, nil
-	a.probed = 0
+	a.probed, a.waits = 0, false
 }
 
 // refresh updates what may have been learned since the last call.
@@ -146,6 +147,9 @@ func (w *worker) streamData(f *flow, d analyze.Dir, data []byte) {
 // probeStream looks for the protocol of a stream with more bytes of one
 // direction, and on success replays what waited.
 func (w *worker) probeStream(f *flow, a *active, d analyze.Dir, data []byte) {
+	if a.waits && w.waitsForOther(f, a, d) {
+		return
+	}
 	head := data
 	if len(a.pend[d]) > 0 {
 		a.pend[d] = append(a.pend[d], data...)
@@ -166,6 +170,11 @@ func (w *worker) probeStream(f *flow, a *active, d analyze.Dir, data []byte) {
 		w.replay(f, a, d, data)
 		return
 	}
+	if last && w.waitsForOther(f, a, d) {
+		a.cand[d], a.pend[d], a.log, a.probed, a.waits = 0, nil, a.log[:0], 0, true
+		w.account(f, a)
+		return
+	}
 	if a.cand[0]|a.cand[1] == 0 || last {
 		w.giveUp(f)
 		return
@@ -175,6 +184,18 @@ func (w *worker) probeStream(f *flow, a *active, d analyze.Dir, data []byte) {
 		a.log = append(a.log, logged{d, len(data)})
 	}
 	w.account(f, a)
+}
+
+// maxUnanswered is how much one side of a connection may send before the sensor stops
+// waiting for the other to say what it is.
+const maxUnanswered = 4 << 20
+
+// waitsForOther reports a connection whose opening was not seen and of which only
+// direction d has spoken: it may have begun in the middle of an answer, and the next
+// question tells the protocol.
+func (w *worker) waitsForOther(f *flow, a *active, d analyze.Dir) bool {
+	o := d.Other()
+	return f.midStream && len(a.pend[o]) == 0 && a.cand[o] != 0 && a.arrived < maxUnanswered
 }
 
 // account notes what a flow's analysis holds, and gives some up when all

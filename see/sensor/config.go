@@ -19,7 +19,7 @@ type Config struct {
 	MaxAnalysisBytes config.ByteSize `yaml:"max_analysis_bytes" doc:"The most bytes of unfinished messages that analysers keep, all workers together. Beyond it the flows silent longest are no longer analysed, which is counted and shown."`
 	TCPIdle          time.Duration   `yaml:"tcp_idle" doc:"Silence after which an open TCP connection is over, in capture time, like all idle times."`
 	TCPOpening       time.Duration   `yaml:"tcp_opening" doc:"Silence after which a TCP connection that was never answered is over."`
-	TCPClosed        time.Duration   `yaml:"tcp_closed" doc:"How long a closed TCP connection is remembered, for late packets."`
+	TCPClosed        time.Duration   `yaml:"tcp_closed" doc:"How long a closed TCP connection is remembered, for late packets. The live sensor of a running system at most half a second."`
 	UDPIdle          time.Duration   `yaml:"udp_idle" doc:"Silence after which a UDP flow is over."`
 	OtherIdle        time.Duration   `yaml:"other_idle" doc:"Silence after which a flow of another protocol (ICMP, ESP ...) is over."`
 	ReportInterval   time.Duration   `yaml:"report_interval" doc:"How often a flow that goes on is reported. 0s reports only its end."`
@@ -60,10 +60,13 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		v    time.Duration
-	}{{"tcp_idle", c.TCPIdle}, {"tcp_opening", c.TCPOpening}, {"tcp_closed", c.TCPClosed}, {"udp_idle", c.UDPIdle}, {"other_idle", c.OtherIdle}, {"evidence_interval", c.EvidenceInterval}} {
+	}{{"tcp_idle", c.TCPIdle}, {"tcp_opening", c.TCPOpening}, {"udp_idle", c.UDPIdle}, {"other_idle", c.OtherIdle}, {"evidence_interval", c.EvidenceInterval}} {
 		if d.v < time.Second {
 			return config.Invalid(d.name, "", "%v is less than 1s", d.v)
 		}
+	}
+	if c.TCPClosed < 100*time.Millisecond {
+		return config.Invalid("tcp_closed", "5s is usual for captures", "%v is less than 100ms", c.TCPClosed)
 	}
 	if c.ReportInterval != 0 && c.ReportInterval < time.Second {
 		return config.Invalid("report_interval", "write 0s to report only the end of flows", "%v is neither 0s nor at least 1s", c.ReportInterval)

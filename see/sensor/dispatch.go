@@ -101,6 +101,7 @@ type batched struct {
 	data []byte
 	wire int
 	link capture.LinkType
+	tick bool
 }
 
 const (
@@ -215,6 +216,13 @@ func (c *crew) share(ctx context.Context, src capture.Source, d *dispatcher) (er
 				kept = now
 			}
 		}
+		if f.Tick {
+			for i, b := range c.fill {
+				b.frames = append(b.frames, batched{time: f.Time, tick: true})
+				c.send(i)
+			}
+			continue
+		}
 		data, h := d.route(&f)
 		if data == nil { // a fragment that waits for the others
 			continue
@@ -235,7 +243,7 @@ func (c *crew) share(ctx context.Context, src capture.Source, d *dispatcher) (er
 			kept.hold()
 			b.kept = kept
 		}
-		b.frames = append(b.frames, batched{f.Time, data, wire, f.Link})
+		b.frames = append(b.frames, batched{time: f.Time, data: data, wire: wire, link: f.Link})
 		if len(b.frames) >= batchFrames || len(b.bytes) >= batchBytes-64<<10 {
 			c.send(i)
 		}
@@ -249,7 +257,7 @@ func (w *worker) batch(b *batch) (err error) {
 	var f capture.Frame
 	for i := range b.frames {
 		r := &b.frames[i]
-		f.Time, f.Data, f.OrigLen, f.Link = r.time, r.data, r.wire, r.link
+		f.Time, f.Data, f.OrigLen, f.Link, f.Tick = r.time, r.data, r.wire, r.link, r.tick
 		w.frame(&f)
 	}
 	return nil

@@ -136,6 +136,9 @@ func (c *evidenceCache) observe(e *device.Evidence) {
 		c.rotateWhenDue(e.Last)
 		return
 	}
+	if len(c.entries) == cap(c.entries) {
+		c.entries = slices.Grow(c.entries, max(len(c.entries), 1<<8))
+	}
 	c.entries = append(c.entries, evidenceEntry{key: evidenceKey{e.Subject, e.Attribute, e.Value, e.Source}, hash: h, turn: c.turn, first: e.First, last: e.Last, confidence: e.Confidence})
 	c.current++
 	c.slots[slot] = uint32(len(c.entries))
@@ -239,7 +242,7 @@ func (c *evidenceCache) rotate() {
 	c.flush()
 	clear(c.bundles)
 	c.bundled = 0
-	kept := c.spare[:0]
+	kept := slices.Grow(c.spare[:0], c.current)
 	for i := range c.entries {
 		if c.entries[i].turn == c.turn {
 			kept = append(kept, c.entries[i])

@@ -33,12 +33,14 @@ type worker struct {
 	held      int64 // bytes that analyses keep between calls
 	maxHeld   int64
 	evidence  *evidenceCache
+	repeats   *repeats
 	out       emitter
 	appIndex  map[string]uint16
 	apps      []string
 	flows     uint64       // started so far
 	conn      analyze.Conn // for frame analysers
 	stats     Stats
+	stalls    stalls
 	vlan      uint16                // of the frames that the lane took last
 	inVLAN    uint64                // of them, those that stats does not count yet
 	published atomic.Pointer[Stats] // a copy for others, see publish
@@ -62,6 +64,10 @@ func newWorker(s *Sensor, n int) *worker {
 	}
 	w.out.memo = analyze.NewMemo()
 	w.evidence = newEvidenceCache(int64(s.cfg.EvidenceInterval), w.emitEvidence)
+	w.repeats = newRepeats(w.Emit)
+	if !s.cfg.ReportOpen {
+		w.stalls.at = math.MaxInt64
+	}
 	w.stats.init()
 	return w
 }
@@ -82,12 +88,19 @@ func (w *worker) app(name string) uint16 {
 
 // frame takes one captured frame.
 func (w *worker) frame(f *capture.Frame) {
+	if f.Tick {
+		w.tick(f.Time)
+		return
+	}
 	w.stats.Packets++
 	w.stats.Bytes += uint64(f.OrigLen)
 	if f.Time > w.now {
 		w.now = f.Time
 		if w.now >= w.publishAt {
 			w.publish()
+		}
+		if w.now >= w.stalls.at {
+			w.stalled()
 		}
 	}
 	if w.express(f) {
@@ -408,6 +421,7 @@ const publishPause = 100 * time.Millisecond
 // publish copies the counts for Sensor.Stats, once per second of capture time.
 func (w *worker) publish() {
 	w.publishAt = w.now + 1e9
+	w.repeats.due(w.now)
 	now := time.Now()
 	if now.Sub(w.publishedAt) < publishPause {
 		return
@@ -428,6 +442,7 @@ func (w *worker) finish() {
 		}
 	}
 	w.evidence.flush()
+	w.repeats.flush()
 	w.countVLAN()
 	w.stats.ActiveFlows = 0
 	w.stats.TCP = w.tcp

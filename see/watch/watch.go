@@ -10,6 +10,9 @@
 // What happens when the bus is away is the publisher's matter: it queues within
 // its bound, and then, for an interface, gives up the oldest and counts; for a file
 // it waits.
+//
+// Where it is configured so, the latest packets are kept in memory, and given to
+// those who ask over the bus (PacketQuery). Nothing of them is written to a disk.
 package watch
 
 import (
@@ -34,6 +37,7 @@ type Config struct {
 	Name        string        `yaml:"name" doc:"Name of this sensor, unique on the bus, as people know it. Empty: the host's name and the interface."`
 	ReportEvery time.Duration `yaml:"report_every" doc:"How often the sensor reports its counts."`
 	HealthEvery time.Duration `yaml:"health_every" doc:"How often its counts and blind spots are events, too."`
+	KeepPackets int64         `yaml:"keep_packets" doc:"How many bytes of memory the latest packets are kept in, for those who look into a finding. 0 keeps none. Packets hold patient data in clear: only roles with packet.read are given them, and each time is in the audit trail."`
 }
 
 // Default reports every two seconds and makes health events every minute.
@@ -50,6 +54,8 @@ func (c Config) Validate() error {
 		return config.Invalid("report_every", "2s is usual", "%s is under 100ms", c.ReportEvery)
 	case c.HealthEvery < time.Second:
 		return config.Invalid("health_every", "1m is usual", "%s is under 1s", c.HealthEvery)
+	case c.KeepPackets != 0 && (c.KeepPackets < minKeep || c.KeepPackets > maxKeep):
+		return config.Invalid("keep_packets", "0 for none, 256 MiB for some minutes", "%d is neither 0 nor within 1 MiB..64 GiB", c.KeepPackets)
 	}
 	return nil
 }
@@ -118,6 +124,11 @@ type Publishing struct {
 	Error       string `json:"error,omitempty"` // why the bus does not take them
 }
 
+// closedLive is for how long a sensor on an interface remembers a closed connection at
+// most. What comes late comes within a moment there, and who waits for the summary, as of
+// a port that refused a scanner, waits no longer.
+const closedLive = 500 * time.Millisecond
+
 // drainWait is how long a sensor that was asked to end may wait for the bus.
 const drainWait = 3 * time.Second
 
@@ -127,6 +138,7 @@ type Watch struct {
 	deps    Deps
 	pub     *bus.Publisher
 	started time.Time
+	kept    *packets // nil: none are kept
 
 	mu      sync.Mutex
 	current *sensor.Sensor
@@ -147,11 +159,18 @@ func New(cfg Config, deps Deps) (*Watch, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	deps.Sensor.ReportOpen = deps.Sensor.ReportOpen || deps.Input.Live
+	if deps.Input.Live {
+		deps.Sensor.ReportOpen = true
+		deps.Sensor.TCPClosed = min(deps.Sensor.TCPClosed, closedLive)
+	}
 	if err := deps.Sensor.Validate(); err != nil {
 		return nil, err
 	}
-	return &Watch{cfg: cfg, deps: deps, started: time.Now(), state: Gone, pub: deps.Bus.NewPublisher(cfg.Name, bus.PublisherOptions{Wait: deps.Input.Finite})}, nil
+	var kept *packets
+	if cfg.KeepPackets > 0 {
+		kept = newPackets(cfg.KeepPackets)
+	}
+	return &Watch{kept: kept, cfg: cfg, deps: deps, started: time.Now(), state: Gone, pub: deps.Bus.NewPublisher(cfg.Name, bus.PublisherOptions{Wait: deps.Input.Finite})}, nil
 }
 
 // Run watches until ctx ends. A finite input's end does not end it: it goes on
@@ -164,6 +183,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	wg.Go(func() { pubErr <- w.pub.Run(pubCtx) })
 	reportCtx, stopReports := context.WithCancel(context.WithoutCancel(ctx))
 	wg.Go(func() { w.report(reportCtx) })
+	defer w.servePackets()()
 
 	// A capture waits for room in the queue. At the end there may be none, and
 	// nobody to make it: then the publisher gives up first, and counts.
@@ -253,7 +273,7 @@ func (w *Watch) once(ctx context.Context) error {
 	w.current, w.state, w.err = s, Watching, nil
 	w.runs++
 	w.mu.Unlock()
-	err = s.Run(ctx, in.Sources...)
+	err = s.Run(ctx, w.keep(in.Sources)...)
 	w.health(s)
 	w.mu.Lock()
 	w.current = nil
@@ -279,6 +299,8 @@ func (w *Watch) report(ctx context.Context) {
 	reports, health := time.NewTicker(w.cfg.ReportEvery), time.NewTicker(w.cfg.HealthEvery)
 	defer reports.Stop()
 	defer health.Stop()
+	var quiet silence
+	clocks := w.clocks()
 	w.send(ctx)
 	for {
 		select {
@@ -286,14 +308,35 @@ func (w *Watch) report(ctx context.Context) {
 			return
 		case <-reports.C:
 			w.send(ctx)
+			now := w.clocks()
+			if by := clocks.stepTo(now); by != 0 {
+				w.blind(stepped(by))
+			}
+			clocks = now
 		case <-health.C:
-			w.mu.Lock()
-			s := w.current
-			w.mu.Unlock()
-			if s != nil {
-				w.health(s)
+			s := w.running()
+			if s == nil {
+				quiet = silence{}
+				continue
+			}
+			w.health(s)
+			if since := quiet.since(s, s.Stats().Packets, time.Now()); since > 0 && w.deps.Input.Live {
+				w.blind(silent(since))
 			}
 		}
+	}
+}
+
+func (w *Watch) running() *sensor.Sensor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.current
+}
+
+// blind makes an event of what the sensor itself cannot know.
+func (w *Watch) blind(b sensor.BlindSpot) {
+	if s := w.running(); s != nil {
+		w.pub.Emit(s.Blind(w.cfg.Name, time.Now().UnixNano(), b))
 	}
 }
 

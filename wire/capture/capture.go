@@ -16,6 +16,10 @@ type Frame struct {
 	Link    LinkType
 	// Interface counts the interfaces of a source from 0, over all sections.
 	Interface int
+	// Tick says that this is no frame: nothing came for a while, and it is Time
+	// now. Live sources give some, so that who follows a network learns that it has
+	// fallen silent. There is no Data.
+	Tick bool
 }
 
 // Source is a stream of frames. It is used by one goroutine at a time.

@@ -26,9 +26,8 @@
 //
 // # Not done
 //
-// Pixel data is not decoded. Values are not converted to numbers or dates. The
-// multi-byte character sets of PS3.3 §C.12.1.1.2 (ISO 2022 IR 87, 149, 58, 159,
-// GB18030, GBK) are decoded for ASCII only, see CharacterSet. Data element order and even
+// Pixel data is not decoded. Values are not converted to numbers or dates; text is read
+// by CharacterSet when asked for. Data element order and even
 // lengths (PS3.5 §7.1) are checked and reported, not enforced, because real
 // devices break them.
 package dicom

@@ -25,9 +25,7 @@
 // # What is not done
 //
 // No conformance check against message structures, no data types, no XML
-// encoding (v2.xml). Character sets: ASCII, UNICODE UTF-8 and 8859/1 are
-// converted; in the others (8859/2 to 8859/15, ISO IR 14, 87, 159, GB 18030,
-// KS X 1001, CNS 11643, BIG-5, UTF-16, UTF-32) bytes over 0x7F become U+FFFD,
-// unless they happen to be valid UTF-8, which many senders that name another
-// set send.
+// encoding (v2.xml). Text stays in the character set that MSH-18 names; package
+// charset reads it. Messages in UTF-16 and UTF-32 are not found, and in BIG-5 and GB 18030
+// a second byte that is a delimiter parts the field.
 package hl7

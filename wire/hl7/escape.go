@@ -2,10 +2,7 @@
 
 package hl7
 
-import (
-	"bytes"
-	"unicode/utf8"
-)
+import "bytes"
 
 // AppendText appends the value with escape sequences replaced (§2.7):
 //
@@ -13,10 +10,12 @@ import (
 //	\Xdd..\                  bytes in hexadecimal
 //	\.br\ \.sp\ \.fi\ ...    formatting: a line feed for .br, .sp and .ce, else nothing
 //	\H\ \N\                  highlighting: nothing
-//	\Cxxyy\ \Mxxyyzz\ \Z..\  character set switches and local sequences: nothing
+//	\Cxxyy\ \Mxxyyzz\       switches of the character set: the escape sequence of ISO 2022
+//	\Z..\                    local sequences: nothing
 //
 // bad counts sequences that are not ended, empty or unknown; they are kept as
-// they are. At most limit bytes of the value are read.
+// they are. At most limit bytes of the value are read. The text is in the message's
+// character set, see charset.HL7.
 func (f Field) AppendText(dst []byte, limit int) (_ []byte, bad int) {
 	b := f.raw
 	if len(b) > limit {
@@ -98,10 +97,17 @@ func (d *Delimiters) appendEscape(dst, seq []byte) ([]byte, bool) {
 		if len(seq) != 5 && len(seq) != 7 {
 			return dst, false
 		}
-		for _, c := range seq[1:] {
-			if unhex(c) < 0 {
-				return dst, false
+		n := len(dst)
+		dst = append(dst, 0x1B)
+		for i := 1; i < len(seq); i += 2 {
+			h, l := unhex(seq[i]), unhex(seq[i+1])
+			if h < 0 || l < 0 {
+				return dst[:n], false
 			}
+			if h < 2 || h > 7 || h == 7 && l == 15 {
+				return dst[:n], true // not a sequence of ISO 2022
+			}
+			dst = append(dst, byte(h<<4|l))
 		}
 		return dst, true
 	case 'Z':
@@ -162,48 +168,6 @@ func (d *Delimiters) AppendEscaped(dst, value []byte) []byte {
 			dst = append(dst, d.Escape, 'X', hex[c>>4], hex[c&15], d.Escape)
 		default:
 			dst = append(dst, c)
-		}
-	}
-	return dst
-}
-
-// Charset is what MSH-18 says of the encoding (HL7 table 0211).
-type Charset uint8
-
-// The character sets that are told apart.
-const (
-	ASCII  Charset = iota // "", "ASCII" and what is not known
-	UTF8                  // "UNICODE UTF-8"
-	Latin1                // "8859/1"
-	Other                 // named in the table, not converted
-)
-
-// CharsetOf reads the first repetition of MSH-18.
-func CharsetOf(name []byte) Charset {
-	switch n := bytes.ToUpper(bytes.TrimSpace(name[:min(len(name), 32)])); string(n) {
-	case "UNICODE UTF-8", "UTF-8", "UTF8", "UNICODE":
-		return UTF8
-	case "8859/1", "ISO-8859-1", "ISO8859/1", "ISO IR100", "WINDOWS-1252":
-		return Latin1
-	case "", "ASCII", "US-ASCII", "ISO IR6":
-		return ASCII
-	}
-	return Other
-}
-
-// AppendUTF8 appends text that is in the character set as UTF-8.
-func (c Charset) AppendUTF8(dst, text []byte) []byte {
-	if c != Latin1 && utf8.Valid(text) {
-		return append(dst, text...)
-	}
-	for _, b := range text {
-		switch {
-		case b < 0x80:
-			dst = append(dst, b)
-		case c == Latin1:
-			dst = utf8.AppendRune(dst, rune(b))
-		default:
-			dst = utf8.AppendRune(dst, utf8.RuneError)
 		}
 	}
 	return dst

@@ -99,9 +99,10 @@ func (p *Parser) field(line []byte) {
 	h := &p.head
 	if line[0] == ' ' || line[0] == '\t' {
 		h.Anomalies |= Folded
-		if n := len(h.Fields); n > 0 && p.kept+len(line) <= MaxHead && len(h.Fields[n-1].Value)+len(line) <= 2*MaxLine {
+		if n := len(h.Fields); n > 0 && p.kept+len(line) <= MaxHead && len(p.text)-p.begin(n-1)+len(line) <= 2*MaxLine {
 			p.kept += len(line)
-			h.Fields[n-1].Value += " " + string(bytes.TrimSpace(line))
+			p.text = append(append(p.text, ' '), bytes.TrimSpace(line)...)
+			p.ends[n-1] = len(p.text)
 		}
 		return
 	}
@@ -123,7 +124,55 @@ func (p *Parser) field(line []byte) {
 		return
 	}
 	p.kept += len(line)
-	h.Fields = append(h.Fields, Field{fieldName(name), string(bytes.TrimSpace(value))})
+	if h.Fields == nil {
+		h.Fields = make([]Field, 0, usualFields)
+	}
+	p.text = append(p.text, bytes.TrimSpace(value)...)
+	p.ends = append(p.ends, len(p.text))
+	h.Fields = append(h.Fields, Field{Name: fieldName(name)})
+}
+
+const (
+	usualFields = 8
+	sharedText  = 1 << 10
+	idleRoom    = 2 << 10 // what a parser keeps between messages
+)
+
+// begin returns where in the text the value of a field begins.
+func (p *Parser) begin(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return p.ends[i-1]
+}
+
+// settle makes strings of the values that were read since it was called last:
+// parts of one, unless keeping one of them would keep alive much more than itself.
+func (p *Parser) settle() {
+	if len(p.ends) == 0 {
+		return
+	}
+	h := &p.head
+	shared := ""
+	if len(p.text) <= sharedText {
+		shared = string(p.text)
+	}
+	for i, end := range p.ends {
+		switch begin := p.begin(i); {
+		case begin == end:
+		case shared != "":
+			h.Fields[i].Value = shared[begin:end]
+		default:
+			h.Fields[i].Value = string(p.text[begin:end])
+		}
+	}
+	if p.state == inHead {
+		return
+	}
+	p.text, p.ends = p.text[:0], p.ends[:0]
+	if cap(p.text) > idleRoom {
+		p.text = nil
+	}
 }
 
 // fieldName lowers a name and returns a shared string for the usual ones, in

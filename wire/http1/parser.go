@@ -55,12 +55,17 @@ type Parser struct {
 	Interleaved bool
 	Frames      int // interleaved frames skipped
 	FrameBytes  int64
+	// Bodies, when set, lend the room in which bodies are kept. Who has done
+	// with a Body gives it back; one that is not given back is the caller's.
+	Bodies *Bodies
 
 	state     state
 	head      Head
 	line      []byte // a line that has begun
 	long      bool   // line was cut at MaxLine
 	kept      int    // bytes of fields kept
+	text      []byte // values of the head's fields
+	ends      []int  // of each of them in text
 	kind      bodyKind
 	left      int64
 	body      []byte
@@ -80,7 +85,18 @@ func (p *Parser) protocol() string {
 
 // Head returns the head of the current message. It is replaced, not
 // overwritten, by the next one.
-func (p *Parser) Head() *Head { h := p.head; return &h }
+func (p *Parser) Head() *Head {
+	p.settle()
+	h := p.head
+	return &h
+}
+
+// Current is Head for who looks at it before the next call of Next only. Its
+// fields may be kept.
+func (p *Parser) Current() *Head {
+	p.settle()
+	return &p.head
+}
 
 // Body returns the first KeepBody bytes of the body of the message that is
 // complete or being read. The slice is never written again after GotMessage.
@@ -123,10 +139,20 @@ func (p *Parser) Lost(n int64) bool {
 	return false
 }
 
+// Reset makes the parser ready for another stream of the same kind.
+func (p *Parser) Reset() {
+	p.reset()
+	p.Frames, p.FrameBytes = 0, 0
+	if cap(p.line) > idleRoom {
+		p.line = nil
+	}
+}
+
 func (p *Parser) reset() {
 	p.state = atStart
 	p.head = Head{}
 	p.line, p.long, p.kept = p.line[:0], false, 0
+	p.text, p.ends = p.text[:0], p.ends[:0]
 	p.body, p.length, p.left = nil, 0, 0
 	p.discarded, p.nframe, p.holed = 0, 0, false
 }
@@ -335,6 +361,7 @@ func (p *Parser) takeLine(line []byte) (Event, error) {
 	case inHead:
 		if len(line) == 0 {
 			p.state = headDone
+			p.settle()
 			return GotHead, nil
 		}
 		if p.head.Size > 16*MaxHead {
@@ -429,6 +456,9 @@ func (p *Parser) chunkSize(line []byte) error {
 func (p *Parser) keep(b []byte) {
 	p.length += int64(len(b))
 	if k := min(len(b), KeepBody-len(p.body)); k > 0 && !p.holed {
+		if p.body == nil {
+			p.body = p.Bodies.take()
+		}
 		p.body = append(p.body, b[:k]...)
 	}
 }

@@ -114,7 +114,8 @@ func Version(level uint8) string {
 }
 
 // Reader reads one direction. Level must be set once it is known from CONNECT:
-// packets of version 5 have properties.
+// packets of version 5 have properties. Where it never is known, 0, filters are read as
+// they fit, and the properties of a PUBLISH count as payload.
 type Reader struct {
 	Level uint8
 
@@ -290,6 +291,14 @@ func parse(first byte, b []byte, length int, level uint8) (p Packet, err error) 
 			return p, ErrPacket
 		}
 	case Subscribe, Unsubscribe:
+		if level == 0 { // the CONNECT was not seen: what fits
+			if list, ok := filters(b, p.Type, 4); ok {
+				p.Filters = list
+			} else {
+				p.Filters, _ = filters(b, p.Type, 5)
+			}
+			return p, nil
+		}
 		c.u16()
 		if level == 5 {
 			c.properties()

@@ -34,8 +34,15 @@ type Reassembler struct {
 	waiting map[fragKey]*datagram
 	order   []fragKey // oldest first, may hold keys that are gone
 	bytes   int
+	spare   [][]byte // room of pieces that were joined
 	stats   FragmentStats
 }
+
+// Bounds of what is kept as room for pieces to come.
+const (
+	maxSpare      = 16
+	maxSpareBytes = 2 << 10 // each
+)
 
 type fragKey struct {
 	src, dst netip.Addr
@@ -174,10 +181,20 @@ func (r *Reassembler) insert(d *datagram, p *Packet) bool {
 	}
 	d.pieces = append(d.pieces, piece{})
 	copy(d.pieces[i+1:], d.pieces[i:])
-	d.pieces[i] = piece{off: off, data: append([]byte(nil), data...)}
+	d.pieces[i] = piece{off: off, data: append(r.room(), data...)}
 	d.have += len(data)
 	r.bytes += len(data)
 	return true
+}
+
+func (r *Reassembler) room() []byte {
+	n := len(r.spare)
+	if n == 0 {
+		return nil
+	}
+	b := r.spare[n-1]
+	r.spare = r.spare[:n-1]
+	return b
 }
 
 // join writes the whole datagram behind the first fragment's headers.
@@ -215,6 +232,9 @@ func (r *Reassembler) giveUp(d *datagram) {
 func (r *Reassembler) free(d *datagram) {
 	for _, p := range d.pieces {
 		r.bytes -= len(p.data)
+		if len(r.spare) < maxSpare && cap(p.data) <= maxSpareBytes {
+			r.spare = append(r.spare, p.data[:0])
+		}
 	}
 	r.bytes -= len(d.head)
 	d.pieces, d.head, d.have = nil, nil, 0

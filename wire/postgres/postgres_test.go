@@ -59,6 +59,9 @@ func FuzzParse(f *testing.F) {
 		if a, err := ParseAuthentication(b); err == nil && len(a.Mechanisms) > 8 {
 			t.Fatal("too many mechanisms")
 		}
+		if yes, maybe := LooksServer(b); yes && maybe {
+			t.Fatal("yes and maybe")
+		}
 		ParseError(b)
 		ParseParameter(b)
 	})

@@ -5,6 +5,7 @@ package sdc
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/asepsis/asepsis/wire/xmltok"
 )
@@ -14,6 +15,9 @@ func Looks(b []byte) bool {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
 	return len(b) > 0 && b[0] == '<' && bytes.Contains(b[:min(len(b), 1024)], []byte("Envelope"))
 }
+
+// usualText is how long a text that is read mostly is, at most.
+const usualText = 128
 
 type reader struct {
 	t    xmltok.Tokenizer
@@ -32,6 +36,7 @@ type reader struct {
 // is cut gives what was readable, with Err and Truncated.
 func Parse(b []byte) (*Envelope, error) {
 	r := &reader{e: new(Envelope)}
+	r.text = make([]byte, 0, usualText)
 	r.t.Reset(b)
 	t := &r.t
 	if t.Next() != xmltok.Start || !t.Is("Envelope") {
@@ -84,22 +89,34 @@ func clip(b []byte) string {
 	if len(b) > MaxText {
 		b = b[:MaxText]
 	}
+	if utf8.Valid(b) {
+		return string(b)
+	}
 	return strings.ToValidUTF8(string(b), "\ufffd")
+}
+
+// spaceName is clip for the name of a namespace. The usual ones are shared.
+func spaceName(b []byte) string {
+	for _, s := range [...]string{NSDiscovery, NSDPWS, NSMDPWS, NSMessage, NSParticipant, NSEventing, NSTransfer, NSMetadata, NSDiscovery05, NSDPWS06, NSWindowsWSDP, NSPrinterWSD} {
+		if string(b) == s {
+			return s
+		}
+	}
+	return clip(b)
 }
 
 func (r *reader) start() {
 	t, e := &r.t, r.e
-	space := t.Space()
-	if !e.SDC && bytes.HasPrefix(space, []byte(ieee11073)) {
+	if !e.SDC && bytes.HasPrefix(t.Space(), []byte(ieee11073)) {
 		e.SDC = true
 	}
 	if t.Depth() == 3 && string(r.up(1)) == "Body" && e.Body.Local == "" {
-		e.Body = QName{clip(space), clip(t.Local())}
+		e.Body = QName{spaceName(t.Space()), clip(t.Local())}
 		e.MdibVersion = r.attr("MdibVersion")
 	}
 	switch string(t.Local()) {
 	case "Hello", "Bye", "Probe", "Resolve", "ProbeMatch", "ResolveMatch":
-		if string(space) != NSDiscovery && string(space) != NSDiscovery05 {
+		if space := t.Space(); string(space) != NSDiscovery && string(space) != NSDiscovery05 {
 			break
 		}
 		if len(e.Matches) >= MaxMatches {
@@ -168,7 +185,7 @@ func (r *reader) qnames(p *[]QName, s []byte) {
 			return
 		}
 		space, local := r.t.Resolve(f)
-		*p = append(*p, QName{clip(space), clip(local)})
+		*p = append(*p, QName{spaceName(space), clip(local)})
 	}
 }
 
@@ -191,7 +208,8 @@ func (r *reader) end() {
 	if len(text) == 0 {
 		return
 	}
-	parent := func(name string) bool { return string(r.up(1)) == name }
+	above := r.up(1)
+	parent := func(name string) bool { return string(above) == name }
 	switch {
 	case parent("Header"):
 		switch string(t.Local()) {

@@ -26,6 +26,7 @@ type Certificate struct {
 	CommonName          string // of the subject
 	Organization        string // of the subject
 	OrganizationUnit    string
+	IssuerName          string // common name of the issuer, else its organization
 	SubjectSerial       string // serialNumber attribute of the subject: often the device's
 	Serial              string // hexadecimal
 	DNSNames            []string
@@ -35,6 +36,7 @@ type Certificate struct {
 	NotBefore, NotAfter time.Time
 	SHA256              string // hexadecimal, of the DER
 	KeyType             string // "RSA 2048", "ECDSA P-256", "Ed25519"
+	KeyBits             int    // of the modulus or the curve, 0 when unknown
 	Signature           string // "SHA256-RSA"
 	SelfSigned          bool   // issuer equals subject
 	IsCA                bool
@@ -56,7 +58,7 @@ func ParseCertificate(der []byte) Certificate {
 		return c
 	}
 	c.subject(x.Subject)
-	c.Issuer = x.Issuer.String()
+	c.issuer(x.Issuer)
 	c.Serial = x.SerialNumber.Text(16)
 	c.DNSNames = append(c.DNSNames, x.DNSNames[:min(len(x.DNSNames), MaxNames)]...)
 	for _, n := range x.IPAddresses[:min(len(x.IPAddresses), MaxNames)] {
@@ -72,11 +74,13 @@ func ParseCertificate(der []byte) Certificate {
 	c.SelfSigned = slices.Equal(x.RawSubject, x.RawIssuer)
 	switch k := x.PublicKey.(type) {
 	case *rsa.PublicKey:
-		c.KeyType = fmt.Sprintf("RSA %d", k.N.BitLen())
+		c.KeyBits = k.N.BitLen()
+		c.KeyType = fmt.Sprintf("RSA %d", c.KeyBits)
 	case *ecdsa.PublicKey:
+		c.KeyBits = k.Curve.Params().BitSize
 		c.KeyType = "ECDSA " + k.Curve.Params().Name
 	case ed25519.PublicKey:
-		c.KeyType = "Ed25519"
+		c.KeyType, c.KeyBits = "Ed25519", 8*len(k)
 	default:
 		c.KeyType = x.PublicKeyAlgorithm.String()
 	}
@@ -92,6 +96,14 @@ func (c *Certificate) subject(n pkix.Name) {
 	}
 	if len(n.OrganizationalUnit) > 0 {
 		c.OrganizationUnit = n.OrganizationalUnit[0]
+	}
+}
+
+func (c *Certificate) issuer(n pkix.Name) {
+	c.Issuer = n.String()
+	c.IssuerName = n.CommonName
+	if c.IssuerName == "" && len(n.Organization) > 0 {
+		c.IssuerName = n.Organization[0]
 	}
 }
 
@@ -133,7 +145,7 @@ func (c *Certificate) lenient(der []byte) {
 	var name pkix.Name
 	if _, err := asn1.Unmarshal(issuer.FullBytes, &rdn); err == nil {
 		name.FillFromRDNSequence(&rdn)
-		c.Issuer = name.String()
+		c.issuer(name)
 	}
 	rdn, name = nil, pkix.Name{}
 	if _, err := asn1.Unmarshal(subject.FullBytes, &rdn); err == nil {

@@ -44,6 +44,12 @@ type Attr struct {
 	Prefix, Local, Value []byte
 }
 
+// opened is the name of an open element, and where its local part begins.
+type opened struct {
+	name  []byte
+	local int
+}
+
 type binding struct {
 	depth       int
 	prefix, uri []byte
@@ -67,7 +73,7 @@ type Tokenizer struct {
 	nattrs  int
 	empty   bool // the start tag was an empty-element tag: its End is due
 	popDue  bool // the element just ended leaves scope before the next token
-	names   [MaxDepth][]byte
+	names   [MaxDepth]opened
 	depth   int
 	binds   [MaxBindings]binding
 	nbinds  int
@@ -257,15 +263,22 @@ func (t *Tokenizer) Next() Kind {
 
 func (t *Tokenizer) endTag() Kind {
 	rest := t.b[t.off+2:]
-	n := bytes.IndexByte(rest, '>')
-	if n < 0 {
-		return t.fail("end tag is cut", true)
+	var open opened
+	if t.depth > 0 {
+		open = t.names[t.depth-1]
 	}
-	name := bytes.TrimRight(rest[:n], " \t\r\n")
-	if t.depth == 0 || !bytes.Equal(name, t.names[t.depth-1]) {
-		return t.fail("end tag without its start tag", false)
+	n := len(open.name)
+	if t.depth == 0 || len(rest) <= n || rest[n] != '>' || string(rest[:n]) != string(open.name) { // it is written in another way, or wrong
+		n = bytes.IndexByte(rest, '>')
+		if n < 0 {
+			return t.fail("end tag is cut", true)
+		}
+		name := bytes.TrimRight(rest[:n], " \t\r\n")
+		if t.depth == 0 || !bytes.Equal(name, open.name) {
+			return t.fail("end tag without its start tag", false)
+		}
 	}
-	t.prefix, t.local = splitName(name)
+	t.prefix, t.local = open.parts()
 	t.off += 2 + n + 1
 	t.popDue = true
 	t.kind = End
@@ -278,13 +291,14 @@ func (t *Tokenizer) startTag() Kind {
 	if i < 0 {
 		return None
 	}
+	open := opened{name, bytes.IndexByte(name, ':') + 1}
 	if t.depth >= MaxDepth {
 		return t.fail("elements nested too deeply", false)
 	}
-	t.names[t.depth] = name
+	t.names[t.depth] = open
 	t.depth++
 	t.started = true
-	t.prefix, t.local = splitName(name)
+	t.prefix, t.local = open.parts()
 	for {
 		j := i
 		for j < len(t.b) && isSpace(t.b[j]) {
@@ -379,12 +393,12 @@ func (t *Tokenizer) attr(i int) int {
 // name reads a name at i and returns it with the offset after it, -1 on error.
 func (t *Tokenizer) name(i int) ([]byte, int) {
 	j := i
-	for j < len(t.b) && isNameByte(t.b[j]) {
-		if j-i >= MaxName {
-			t.fail("name too long", false)
-			return nil, -1
-		}
+	for j < len(t.b) && nameBytes[t.b[j]] {
 		j++
+	}
+	if j-i > MaxName {
+		t.fail("name too long", false)
+		return nil, -1
 	}
 	if j >= len(t.b) {
 		t.fail("tag is cut", true)
@@ -397,6 +411,13 @@ func (t *Tokenizer) name(i int) ([]byte, int) {
 	return t.b[i:j], j
 }
 
+func (o *opened) parts() (prefix, local []byte) {
+	if o.local == 0 {
+		return nil, o.name
+	}
+	return o.name[:o.local-1], o.name[o.local:]
+}
+
 func splitName(n []byte) (prefix, local []byte) {
 	if i := bytes.IndexByte(n, ':'); i >= 0 {
 		return n[:i], n[i+1:]
@@ -405,6 +426,14 @@ func splitName(n []byte) (prefix, local []byte) {
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// nameBytes says for each byte what isNameByte does.
+var nameBytes = func() (is [256]bool) {
+	for c := range is {
+		is[c] = isNameByte(byte(c))
+	}
+	return is
+}()
 
 func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||

@@ -171,6 +171,11 @@ func Samples() []Sample {
 			Detail: &event.SensorHealth{Sensor: "or-3-span", Interface: "eth1", Packets: 120345, Bytes: 98765432, Dropped: 12, Undecoded: 3, Flows: 210, FlowsEvicted: 0, Gaps: 4, GapBytes: 5840, OneSided: 3, MidStream: 17,
 				What: "one direction of some flows", Why: "the SPAN port mirrors ingress only", Hint: "mirror both directions of VLAN 310"},
 		}},
+		{"theatre-activity", &event.Event{
+			Activity: 5, Severity: finding.Medium, Protocol: "theatre", Message: "images arrive in OR-3, where no case is known",
+			Detail: &event.TheatreActivity{Theatre: "OR-3", State: "idle", Before: "in-case", Source: "hl7.siu", Start: Start / 1_000_000, End: Start/1_000_000 + 5_400_000, AppointmentRef: "p:Jx0a",
+				Conflict: "images were stored from OR-3 and no schedule, worklist or procedure step says that a case is in progress"},
+		}},
 	}
 	for i := range list {
 		e := list[i].Event
@@ -188,7 +193,7 @@ func Details() []event.Detail {
 	return []event.Detail{
 		&event.Connection{}, &event.TLS{}, &event.HTTP{}, &event.DNS{}, &event.DHCP{}, &event.SSH{}, &event.SMB{}, &event.RDP{}, &event.FTP{}, &event.NTP{},
 		&event.DICOMAssociation{}, &event.DICOMOperation{}, &event.HL7Message{}, &event.MedicalDevice{}, &event.Rest{}, &event.Application{},
-		&event.DeviceEvidence{}, &event.SensorHealth{},
+		&event.DeviceEvidence{}, &event.SensorHealth{}, &event.TheatreActivity{},
 	}
 }
 

@@ -3,7 +3,6 @@
 package analyze
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
@@ -105,6 +104,11 @@ func (c *Conn) Flow() *event.Flow {
 // Emit emits an event of this conversation. Time (unless set), Flow (unless
 // set), Protocol (unless set) and Encrypted are filled in.
 func (c *Conn) Emit(e *event.Event) {
+	c.complete(e)
+	c.host.Emit(e)
+}
+
+func (c *Conn) complete(e *event.Event) {
 	if e.Time == 0 {
 		e.Time = c.Now
 	}
@@ -117,7 +121,6 @@ func (c *Conn) Emit(e *event.Event) {
 	if c.Encrypted {
 		e.Encrypted = true
 	}
-	c.host.Emit(e)
 }
 
 // Memo returns what the analysers of this goroutine remember; it may be nil.
@@ -176,16 +179,26 @@ func (c *Conn) EvidenceFor(sub device.Subject, attr device.Attribute, value, sou
 // other uses it: the usual pair of evidence once a protocol is certain.
 func (c *Conn) Service(protocol string) {
 	c.Flow() // as it is now is what events show of it
-	port := c.Ends[1].Port
-	if c.flipped {
-		port = c.Ends[0].Port
-	}
+	c.Evidence(Server, device.AttrService, c.ServiceName(protocol), protocol, device.Claimed)
+	c.Evidence(Client, device.AttrUses, protocol, protocol, device.Claimed)
+}
+
+// ServiceName names what the server offers on the flow's port, as
+// device.AttrService has it: "dicom/tcp:104".
+func (c *Conn) ServiceName(protocol string) string {
 	transport := "tcp"
 	if c.Proto == packet.ProtoUDP {
 		transport = "udp"
 	}
-	c.Evidence(Server, device.AttrService, protocol+"/"+transport+":"+strconv.Itoa(int(port)), protocol, device.Claimed)
-	c.Evidence(Client, device.AttrUses, protocol, protocol, device.Claimed)
+	return c.memo.Service(protocol, transport, c.ServerPort())
+}
+
+// ServerPort returns the port of the side that is taken for the server.
+func (c *Conn) ServerPort() uint16 {
+	if c.flipped {
+		return c.Ends[0].Port
+	}
+	return c.Ends[1].Port
 }
 
 // Pseudonym replaces a patient's identifier, see core/pseudonym. Only events

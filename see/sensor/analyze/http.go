@@ -2,11 +2,13 @@
 
 package analyze
 
+import "github.com/asepsis/asepsis/wire/http1"
+
 // MaxExchangeBody is how much of each body an Exchange carries.
 const MaxExchangeBody = 64 << 10
 
 // Header is one HTTP header field as sent. Name is lower-case.
-type Header struct{ Name, Value string }
+type Header = http1.Field
 
 // Exchange is one HTTP/1 request with its response, as the HTTP analyser saw
 // it. Either side may be missing in a one-sided capture: then Method is "" or

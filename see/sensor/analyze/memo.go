@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"net/netip"
+	"strconv"
 
 	"github.com/asepsis/asepsis/core/device"
 )
@@ -17,6 +18,7 @@ const (
 	memoKeyBytes = 64 << 10 // longer ones are not remembered
 	memoBytes    = 4 << 20  // of all keys together
 	nameSlots    = 1024
+	offerSlots   = 256
 )
 
 // Memo remembers what analysers of one worker made of bytes that come again and
@@ -37,6 +39,7 @@ type Memo struct {
 	scratch [scratches]any
 	addrs   []addrName
 	macs    []macName
+	offers  []offer
 }
 
 type memoised struct {
@@ -86,11 +89,19 @@ const (
 	ScratchAssociate ScratchPlace = iota
 	ScratchSNMP
 	ScratchDHCP
+	ScratchDICOM
+	ScratchHTTP
+	ScratchBodies
 )
 
 type addrName struct {
 	addr netip.Addr
 	name string
+}
+
+type offer struct {
+	protocol, transport, name string
+	port                      uint16
 }
 
 type macName struct {
@@ -100,7 +111,7 @@ type macName struct {
 
 // NewMemo makes an empty Memo.
 func NewMemo() *Memo {
-	return &Memo{seed: maphash.MakeSeed(), slots: make([]memoised, memoSlots), addrs: make([]addrName, nameSlots), macs: make([]macName, nameSlots)}
+	return &Memo{seed: maphash.MakeSeed(), slots: make([]memoised, memoSlots), addrs: make([]addrName, nameSlots), macs: make([]macName, nameSlots), offers: make([]offer, offerSlots)}
 }
 
 // Recall returns what was remembered for the same bytes, nil when nothing was.
@@ -176,4 +187,24 @@ func (m *Memo) MAC(a device.MAC) string {
 		*s = macName{a, a.String()}
 	}
 	return s.name
+}
+
+// Service names a service: "dicom" over "tcp" at port 104 is "dicom/tcp:104".
+func (m *Memo) Service(protocol, transport string, port uint16) string {
+	if m == nil {
+		return serviceName(protocol, transport, port)
+	}
+	h := uint32(port) ^ uint32(port)>>8
+	for i := range len(protocol) {
+		h = h*31 + uint32(protocol[i])
+	}
+	s := &m.offers[h%offerSlots]
+	if s.port != port || s.protocol != protocol || s.transport != transport {
+		*s = offer{protocol, transport, serviceName(protocol, transport, port), port}
+	}
+	return s.name
+}
+
+func serviceName(protocol, transport string, port uint16) string {
+	return protocol + "/" + transport + ":" + strconv.Itoa(int(port))
 }

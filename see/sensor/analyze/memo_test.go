@@ -77,6 +77,12 @@ func TestAMemoNamesAddressesAsTheyNameThemselves(t *testing.T) {
 			t.Fatalf("%s for %s", m.MAC(a), a)
 		}
 	}
+	for n := range 20_000 {
+		protocol, transport, port := fmt.Sprint("p", rnd.IntN(40)), []string{"tcp", "udp"}[n&1], uint16(rnd.IntN(300))
+		if got, want := m.Service(protocol, transport, port), fmt.Sprintf("%s/%s:%d", protocol, transport, port); got != want {
+			t.Fatalf("%s for %s", got, want)
+		}
+	}
 	var none *Memo
 	if none.Addr(netip.IPv6Loopback()) != "::1" || none.Recall(MemoLLDP, nil) != nil {
 		t.Error("a nil memo is not an empty one")

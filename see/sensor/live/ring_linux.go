@@ -121,8 +121,9 @@ func (s *ringSource) Next(f *capture.Frame) error {
 		if s.done != nil {
 			return s.done
 		}
-		if !s.openBlock() {
-			s.wait()
+		if !s.openBlock() && s.wait() {
+			*f = capture.Frame{Time: time.Now().Add(-2 * s.cfg.BlockTimeout).UnixNano(), Link: s.iface.link, Tick: true}
+			return nil
 		}
 	}
 }
@@ -196,6 +197,7 @@ func (s *ringSource) take(f *capture.Frame) bool {
 	f.OrigLen = max(length, len(data))
 	f.Link = s.iface.link
 	f.Interface = 0
+	f.Tick = false
 
 	s.stats.Frames++
 	s.stats.Bytes += uint64(len(data))
@@ -205,21 +207,27 @@ func (s *ringSource) take(f *capture.Frame) bool {
 	return true
 }
 
+// tickEvery is after how long without a frame the time is told.
+const tickEvery = 250 * time.Millisecond
+
 // wait returns when there may be a block, or when the capture ends: then ending
-// is set, and done once nothing more is to come.
-func (s *ringSource) wait() {
+// is set, and done once nothing more is to come. It reports whether nothing came
+// for tickEvery.
+func (s *ringSource) wait() (silent bool) {
 	fds := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN | unix.POLLERR}, {Fd: int32(s.handle.wake), Events: unix.POLLIN}}
-	watch, timeout := fds[:], -1
+	watch, timeout := fds[:], int(tickEvery/time.Millisecond)
 	if s.ending != nil {
 		left := time.Until(s.until)
 		if left <= 0 {
 			s.done = s.ending
-			return
+			return false
 		}
 		watch, timeout = fds[:1], int(left/time.Millisecond)+1
 	}
-	_, err := unix.Poll(watch, timeout)
+	n, err := unix.Poll(watch, timeout)
 	switch {
+	case n == 0 && err == nil:
+		return s.ending == nil
 	case errors.Is(err, unix.EINTR):
 	case err != nil:
 		s.endWith(openError(s.cfg.Interface, "wait for frames", err))
@@ -228,7 +236,7 @@ func (s *ringSource) wait() {
 	case fds[0].Revents&^unix.POLLIN != 0:
 		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		if err == nil && code == 0 && fds[0].Revents&(unix.POLLNVAL|unix.POLLHUP) == 0 {
-			return
+			return false
 		}
 		if err == nil && code != 0 {
 			err = unix.Errno(code)
@@ -241,6 +249,7 @@ func (s *ringSource) wait() {
 		}
 		s.endWith(openError(s.cfg.Interface, "receive", err))
 	}
+	return false
 }
 
 // endWith lets Next return err once the frames that came before are delivered:

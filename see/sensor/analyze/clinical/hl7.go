@@ -92,6 +92,9 @@ type hl7Stream struct {
 	fields  []hl7.Field
 	codes   [][]byte // OBX-3 of the message being read
 	text    []byte
+
+	declared hl7.Field // MSH-18 of the message being read, valid that long
+	utf8     []byte    // text converted
 }
 
 // Held implements analyze.Holder.
@@ -332,6 +335,7 @@ func (s *hl7Stream) batch(c *analyze.Conn, dir analyze.Dir, f mllp.Frame) {
 	}
 	head := s.msg.Header()
 	if !head.Is("MSH") {
+		s.declared = head.Field(18) // neither FHS nor BHS has one: it is empty
 		s.parties(d, head)
 		d.ControlID = analyze.CleanN(head.Field(11).Raw(), short)
 	}

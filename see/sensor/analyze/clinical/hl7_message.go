@@ -11,6 +11,7 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/wire/charset"
 	"github.com/asepsis/asepsis/wire/hl7"
 	"github.com/asepsis/asepsis/wire/mllp"
 )
@@ -24,7 +25,23 @@ func (s *hl7Stream) value(f hl7.Field) string {
 		return ""
 	}
 	s.text, _ = f.AppendText(s.text[:0], maxValue)
+	for _, b := range s.text {
+		if b >= 0x80 || b == 0x1B {
+			return analyze.Clean(s.inUTF8())
+		}
+	}
 	return analyze.Clean(s.text)
+}
+
+// inUTF8 converts the text that was just read from the character set of its message.
+func (s *hl7Stream) inUTF8() []byte {
+	var names [4][]byte
+	n := min(s.declared.Reps(), len(names))
+	for i := range n {
+		names[i] = s.declared.Rep(i + 1).Raw()
+	}
+	s.utf8, _ = charset.HL7(names[:n]...).Append(s.utf8[:0], s.text, charset.Text)
+	return s.utf8
 }
 
 // hd gives the name of a hierarchic designator: its namespace, or else its
@@ -48,6 +65,7 @@ func (s *hl7Stream) describe(c *analyze.Conn, dir analyze.Dir, m *hl7.Message) *
 	h := m.Header()
 	d := new(event.HL7Message)
 	full := c.Full() // else only evidence is wanted, and what tells messages apart
+	s.declared = h.Field(18)
 	s.parties(d, h)
 	f := h.Field(9)
 	d.Type, d.Trigger = code(s.value(f.Comp(1))), code(s.value(f.Comp(2)))
@@ -336,7 +354,7 @@ func (s *hl7Stream) suspect(d *event.HL7Message, seg hl7.Segment) {
 			if s.text, bad = f.AppendText(s.text[:0], 4096); bad > 0 && !seg.IsHeader() {
 				add("bad-escape")
 			}
-			if smuggled(s.text) {
+			if smuggled(s.text, s.msg.Field) {
 				add("embedded-segment")
 			}
 		}
@@ -355,22 +373,33 @@ func (s *hl7Stream) suspect(d *event.HL7Message, seg hl7.Segment) {
 	}
 }
 
-// smuggled reports a decoded line end that is followed by a segment.
-func smuggled(b []byte) bool {
+// smuggled reports a decoded line end that is followed by a segment: a name and the
+// field separator, or, at the end of the field, the name of a usual segment, since
+// the separator that follows need not be escaped. A line end alone is how many
+// systems write paragraphs.
+func smuggled(b []byte, separator byte) bool {
 	for {
 		i := bytes.IndexAny(b, "\r\x0b")
-		if i < 0 || len(b) < i+5 {
+		if i < 0 || len(b) < i+4 {
 			return false
 		}
 		b = b[i+1:]
-		upper := true
-		for _, c := range b[:3] {
-			upper = upper && (c >= 'A' && c <= 'Z' || c >= '0' && c <= '9')
+		named := b[0] >= 'A' && b[0] <= 'Z'
+		for _, c := range b[1:3] {
+			named = named && (c >= 'A' && c <= 'Z' || c >= '0' && c <= '9')
 		}
-		if upper && b[3] > 0x20 && b[3] < 0x7f && !(b[3]|0x20 >= 'a' && b[3]|0x20 <= 'z') {
+		if named && (len(b) > 3 && b[3] == separator || len(b) == 3 && usualSegment(string(b))) {
 			return true
 		}
 	}
+}
+
+func usualSegment(name string) bool {
+	switch name {
+	case "MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "RXE", "RXO", "RXA", "RXR", "AL1", "DG1", "PRT":
+		return true
+	}
+	return false
 }
 
 func containsFold(b []byte, what string) bool {

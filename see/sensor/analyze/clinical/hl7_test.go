@@ -122,6 +122,8 @@ func TestSuspiciousAndMalformedMessages(t *testing.T) {
 	}{
 		{"an ordinary message", mllpFrame(msh("ORU^R01", "1"), `OBX|1|TX|1||a\.br\b\T\c`), "", ""},
 		{"a segment in an escape", mllpFrame(msh("ORU^R01", "1"), `OBX|1|TX|1||a\X0D\OBX\F\2`), "embedded-segment", ""},
+		{"a segment in an escape, its separators not escaped", mllpFrame(msh("ORU^R01", "1"), `OBX|1|TX|1||a\X0D\OBX|2|NM`), "embedded-segment", ""},
+		{"paragraphs that begin with a word in capitals", mllpFrame(msh("ORU^R01", "1"), `OBX|1|TX|1||Findings:\X0D\MRI: normal\X0D\ECG, rest\X0D\END`), "", ""},
 		{"an escape that is not ended", mllpFrame(msh("ORU^R01", "1"), `OBX|1|TX|1||a\b`), "bad-escape", ""},
 		{"markup", mllpFrame(msh("ORU^R01", "1"), `NTE|1||<ScRiPt src=x>`), "markup", ""},
 		{"a program as an encapsulated document", mllpFrame(msh("MDM^T02", "1"), `OBX|1|ED|1||^application^pdf^Base64^TVqQAAMA`), "executable", ""},

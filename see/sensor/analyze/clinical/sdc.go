@@ -43,6 +43,14 @@ func SDC(c *analyze.Conn, x *analyze.Exchange) string {
 	if !medical {
 		d.Standard = "dpws"
 	}
+	again, repeated := analyze.Repetition{}, analyze.First
+	if c.Full() && streamed(main) && x.Status < 300 && (res == nil || res.Fault == "") {
+		client, server := c.Subject(analyze.Client).IP, c.Subject(analyze.Server).IP
+		again = analyze.Repetition{What: "sdc." + main.Name(), From: client, To: server, Port: c.ServerPort()}
+		if repeated = c.Repeat(again, x.Time, main.States); repeated == analyze.Counted {
+			return d.Standard // its evidence came with the first
+		}
+	}
 	e := &event.Event{Time: x.Time, Protocol: d.Standard, Detail: d, Activity: activityOf(d.Message)}
 	provider, consumer := analyze.Server, analyze.Client
 	report := isReport(main)
@@ -114,8 +122,19 @@ func SDC(c *analyze.Conn, x *analyze.Exchange) string {
 	default:
 		e.Message = "SDC " + d.Message + " of " + who
 	}
-	c.Emit(e)
+	c.EmitRepeated(repeated, again, e)
 	return d.Standard
+}
+
+// streamed reports a message that comes several times per second and says nothing
+// but measured values: waveforms and reports of metrics. What reports alerts, contexts or
+// operations is told each time.
+func streamed(e *sdc.Envelope) bool {
+	switch e.Name() {
+	case "WaveformStream", "ObservedValueStream", "EpisodicMetricReport", "PeriodicMetricReport":
+		return e.Fault == "" && !e.Truncated && e.Alerts == 0 && len(e.Patients) == 0 && len(e.MDS) == 0
+	}
+	return false
 }
 
 // dirOf is the direction in which a side sends.

@@ -4,7 +4,6 @@ package imaging
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
@@ -93,9 +92,9 @@ func (a *association) parsed(p *proposal) {
 }
 
 func (a *association) request(c *analyze.Conn, dir analyze.Dir, rq *proposal) {
-	*a = association{rq: rq.pdu, proposed: rq, requestor: dir, known: true, incomplete: a.incomplete, broken: a.broken}
+	*a = association{rq: rq.pdu, proposed: rq, requestor: dir, known: true, incomplete: a.incomplete, broken: a.broken, contexts: a.contexts[:0]}
 	a.parsed(rq)
-	a.contexts, a.unique = slices.Clone(rq.contexts), rq.unique
+	a.contexts, a.unique = append(a.contexts, rq.contexts...), rq.unique
 	report(c, c.SideOf(dir), &rq.facts, rq.remembered)
 }
 

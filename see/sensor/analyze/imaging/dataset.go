@@ -22,6 +22,7 @@ type dataset struct {
 	known     bool // the transfer syntax is one of PS3.6
 	deflated  bool
 	lost      bool // bytes are missing: the rest is not read
+	step      bool // modeScheduled: within an entry that is reported
 	guessing  bool
 	guessed   int
 	guess     [dicom.GuessSyntaxBytes]byte
@@ -33,11 +34,12 @@ type mode uint8
 const (
 	modeObject mode = iota // C-STORE, and the attributes of N-services
 	modeQuery
+	modeScheduled // an answer of a worklist
 )
 
 func (d *dataset) begin(op *operation, m mode, transfer string) {
 	d.op, d.mode = op, m
-	d.charset, d.lost, d.guessed, d.fragments = dicom.CharsetDefault, false, 0, 0
+	d.charset, d.lost, d.guessed, d.fragments = dicom.CharacterSet{}, false, 0, 0
 	d.guessing, d.deflated, d.known = transfer == "", false, true
 	if transfer != "" {
 		var s dicom.Syntax
@@ -78,7 +80,7 @@ func (d *dataset) feed(b []byte) {
 
 // problem notes an error of the data set, once.
 func (d *dataset) problem(err error) {
-	if err == nil || d.op == nil || !d.known || d.op.d.Malformed != "" {
+	if err == nil || d.op == nil || d.mode == modeScheduled || !d.known || d.op.d.Malformed != "" {
 		return
 	}
 	var e *dicom.Error
@@ -96,9 +98,23 @@ func (d *dataset) loseRest() {
 	}
 }
 
+// abandon lets go of the operation before the data set ended.
+func (d *dataset) abandon() {
+	if d.mode == modeScheduled {
+		d.op.answer = nil
+	} else {
+		d.op.data = nil
+	}
+	d.op = nil
+}
+
 // end takes the end of the data set, and returns its operation.
 func (d *dataset) end() *operation {
 	op := d.op
+	if d.mode == modeScheduled {
+		d.abandon()
+		return op
+	}
 	d.op = nil
 	op.data = nil
 	op.dataDone = true
@@ -127,8 +143,11 @@ func (d *dataset) end() *operation {
 
 // Header implements dicom.Visitor.
 func (d *dataset) Header(t *dicom.Token, parent dicom.Tag) int {
-	if d.mode == modeQuery {
+	switch d.mode {
+	case modeQuery:
 		return d.queryHeader(t)
+	case modeScheduled:
+		return d.scheduledHeader(t, parent)
 	}
 	switch t.Kind {
 	case dicom.FragmentsStart:
@@ -176,8 +195,12 @@ const tagScheduledStepAttributes dicom.Tag = 0x00400270
 // Value implements dicom.Visitor.
 func (d *dataset) Value(t *dicom.Token, parent dicom.Tag, value []byte) {
 	op := d.op
-	if d.mode == modeQuery {
+	switch d.mode {
+	case modeQuery:
 		d.queryValue(t, value)
+		return
+	case modeScheduled:
+		d.scheduledValue(t, parent, value)
 		return
 	}
 	if t.Kind == dicom.Fragment || t.VR.Bulk() {

@@ -12,6 +12,19 @@
 // responses joined to it. Patient IDs and accession numbers are pseudonyms; of a
 // query only the names of its keys are told, never a value, except the query level.
 //
+// # What deserves a look
+//
+// An operation names it in Suspicious, and judges nothing:
+//   - encapsulated-pdf, -cda ...: a document of that kind; document-type-mismatch: it
+//     begins as something else;
+//   - executable-elf, -pe, -macho, script-shebang, java-class, zip-archive, 7z-archive,
+//     rar-archive, ole-document, pdf-document: what a binary value begins with; with
+//     -in-pixel-data behind it where the pixels should be;
+//   - markup-in-text, template-expansion-in-text, shell-metacharacters-in-ae-title;
+//   - sop-class-mismatch, sop-instance-mismatch: command and object name two;
+//     invalid-uid; file-meta-in-data-set;
+//   - unrestricted-query: a C-FIND for all patients or all studies.
+//
 // # Bulk data
 //
 // Pixel data is passed over, not presented: within a value of a data set, the
@@ -57,7 +70,9 @@ func Protocols() []analyze.Protocol {
 		MaxPending: maxPending,
 		Probe:      probe,
 		NewStream: func(c *analyze.Conn) analyze.Stream {
-			s := &stream{}
+			pool := analyze.Scratch[analyze.Pool[stream]](c.Memo(), analyze.ScratchDICOM)
+			s := pool.Take()
+			s.pool = pool
 			buffers := analyze.Scratch[ul.Buffers](c.Memo(), analyze.ScratchAssociate)
 			s.halves[0].scan.Buffers, s.halves[1].scan.Buffers = buffers, buffers
 			return s

@@ -3,7 +3,6 @@
 package imaging
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -119,61 +118,6 @@ func TestBulkIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestHolesAreSurvived(t *testing.T) {
-	set := image("S-1", 200_000)
-	build := func() (*talk, []byte) {
-		k := &talk{t: t}
-		k.open(explicitLE, ctImage)
-		n := len(k.segs)
-		k.store(toServer, 1, 1, ctImage, set)
-		var b []byte
-		for _, s := range k.segs[n:] {
-			b = append(b, s.Data...)
-		}
-		k.segs = k.segs[:n]
-		return k, b
-	}
-	for _, c := range []struct {
-		name       string
-		from, size int
-		serial     string
-		incomplete bool
-		bytes      bool
-	}{
-		{"in skipped pixel data", 20000, 3000, "S-1", false, true},
-		{"over several PDUs of pixel data", 20000, 50000, "S-1", true, false},
-		{"in the data set before the pixel data", 260, 60, "", true, true},
-		{"in the command", 40, 30, "", true, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			k, b := build()
-			k.t = t
-			k.add(toServer, b[:c.from]).gap(toServer, c.size).add(toServer, b[c.from+c.size:])
-			k.answer(toClient, 1, dimse.CStoreRQ, 1, 0)
-			k.store(toServer, 1, 2, ctImage, image("S-2", 100)).answer(toClient, 1, dimse.CStoreRQ, 2, 0).release()
-			h, _ := analyzetest.Stream(t, Protocols()[0], 104, k.segs)
-			var first, second *event.DICOMOperation
-			for _, op := range operations(h) {
-				if op.MessageID == 1 {
-					first = op
-				} else {
-					second = op
-				}
-			}
-			if first == nil || first.DeviceSerial != c.serial || first.Incomplete != c.incomplete || !first.Answered || (first.Bytes == uint64(len(set))) != c.bytes {
-				t.Errorf("the object with the hole: %+v", first)
-			}
-			if second == nil || second.DeviceSerial != "S-2" || second.Incomplete || second.Malformed != "" {
-				t.Errorf("the object after it: %+v", second)
-			}
-			end := h.Events[len(h.Events)-1].Detail.(*event.DICOMAssociation)
-			if !c.incomplete && end.Incomplete || end.Malformed != "" {
-				t.Errorf("the end: %+v", end)
-			}
-		})
-	}
-}
-
 func TestAQueryTellsItsKeysButNoValue(t *testing.T) {
 	keys := set(
 		element(dicom.TagQueryRetrieveLevel, dicom.CS, "STUDY"),
@@ -200,6 +144,35 @@ func TestAQueryTellsItsKeysButNoValue(t *testing.T) {
 	}
 	if s := digest(h); strings.Contains(s, "SECRET") || strings.Contains(s, "20260101") {
 		t.Error("the value of a key is in an event")
+	}
+}
+
+func TestAQueryForEverybodyIsMarked(t *testing.T) {
+	level := element(dicom.TagQueryRetrieveLevel, dicom.CS, "STUDY")
+	for _, c := range []struct {
+		name string
+		keys [][]byte
+		want bool
+	}{
+		{"no key has a value", [][]byte{level, element(0x00100010, dicom.PN, "")}, true},
+		{"any name", [][]byte{level, element(0x00100010, dicom.PN, "*^*")}, true},
+		{"names with one letter", [][]byte{level, element(0x00100010, dicom.PN, "A*")}, true},
+		{"all studies of this century", [][]byte{level, element(0x00080020, dicom.DA, "20000101-")}, true},
+		{"all studies of many years", [][]byte{level, element(0x00080020, dicom.DA, "20000101-20261231")}, true},
+		{"all CTs at night", [][]byte{level, element(0x00080030, dicom.TM, "000000-060000"), element(tagModalitiesInStudy, dicom.CS, "CT")}, true},
+		{"a name", [][]byte{level, element(0x00100010, dicom.PN, "PROBE*")}, false},
+		{"a patient", [][]byte{level, element(0x00100010, dicom.PN, "*"), element(dicom.TagPatientID, dicom.LO, "7")}, false},
+		{"a day", [][]byte{level, element(0x00080020, dicom.DA, "20260302")}, false},
+		{"a month", [][]byte{level, element(0x00080020, dicom.DA, "20260201-20260301")}, false},
+		{"the series of a study, of which a client left out the name", [][]byte{element(dicom.TagQueryRetrieveLevel, dicom.CS, "SERIES"), element(0x00080060, dicom.CS, "")}, false},
+	} {
+		k := &talk{t: t}
+		k.open(explicitLE, studyFind)
+		k.command(toServer, 1, dimse.Command{Field: dimse.CFindRQ, Present: dimse.HasMessageID, MessageID: 3, AffectedSOPClass: studyFind, DataSetType: 1}).data(toServer, 1, set(c.keys...))
+		k.answer(toClient, 1, dimse.CFindRQ, 3, 0).release()
+		if got := slices.Contains(operations(k.play())[0].Suspicious, unrestricted); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }
 
@@ -292,53 +265,6 @@ func TestEveryEndOfAnAssociationIsTold(t *testing.T) {
 	}
 }
 
-func TestWhatIsInAnObjectThatShouldNotBe(t *testing.T) {
-	pe := make([]byte, 256)
-	copy(pe, "MZ")
-	pe[0x3C] = 0x80
-	copy(pe[0x80:], "PE\x00\x00")
-	zip := "PK\x03\x04\x14\x00" + strings.Repeat("\x00", 60)
-	fragments := func(first string) []byte {
-		b := []byte("\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\x00\xe0")
-		b = append(b, byte(len(first)), byte(len(first)>>8), 0, 0)
-		return append(append(b, first...), "\xfe\xff\xdd\xe0\x00\x00\x00\x00"...)
-	}
-	for _, c := range []struct {
-		name  string
-		class string
-		data  []byte
-		want  []string
-	}{
-		{"nothing", ctImage, image("S-1", 600), nil},
-		{"pixels that begin with MZ by chance", ctImage, element(dicom.TagPixelData, dicom.OW, "MZ"+strings.Repeat("\x01\x02", 300)), nil},
-		{"a Windows program as pixel data", ctImage, element(dicom.TagPixelData, dicom.OW, string(pe)), []string{"executable-pe-in-pixel-data"}},
-		{"an ELF program in a fragment", ctImage, fragments("\x7fELF\x02\x01\x01\x00"), []string{"executable-elf-in-pixel-data"}},
-		{"an archive in a private element", ctImage, element(0x00091010, dicom.OB, zip), []string{"zip-archive"}},
-		{"a script", ctImage, element(0x00091010, dicom.UN, "#!/bin/sh\nid\n"), []string{"script-shebang"}},
-		{"a PDF where one belongs", pdfClass, element(dicom.TagEncapsulatedDocument, dicom.OB, "%PDF-1.7 ..."), []string{"encapsulated-pdf"}},
-		{"something else where a PDF belongs", pdfClass, element(dicom.TagEncapsulatedDocument, dicom.OB, "<html><body>"), []string{"encapsulated-pdf", "document-type-mismatch"}},
-		{"a program where a PDF belongs", pdfClass, element(dicom.TagEncapsulatedDocument, dicom.OB, string(pe)), []string{"encapsulated-pdf", "executable-pe", "document-type-mismatch"}},
-		{"markup in a text", ctImage, element(0x00081030, dicom.LO, "x<ScRiPt src=//e>"), []string{"markup-in-text"}},
-		{"a template in a text", ctImage, element(0x00081030, dicom.LO, "${jndi:ldap://e}"), []string{"template-expansion-in-text"}},
-		{"a path for a UID", ctImage, element(dicom.TagStudyInstanceUID, dicom.UI, "../../../etc/cron.d/x"), []string{"invalid-uid"}},
-		{"another instance than the command says", ctImage, element(dicom.TagSOPInstanceUID, dicom.UI, "2.25.8"), []string{"sop-instance-mismatch"}},
-		{"file meta information", ctImage, element(dicom.TagTransferSyntaxUID, dicom.UI, "1.2.840.10008.1.2"), []string{"file-meta-in-data-set"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			k := &talk{t: t, max: 100}
-			k.open(explicitLE, c.class).store(toServer, 1, 1, c.class, c.data).answer(toClient, 1, dimse.CStoreRQ, 1, 0).release()
-			h := k.play()
-			op := operations(h)[0]
-			if !slices.Equal(op.Suspicious, c.want) || op.Malformed != "" {
-				t.Errorf("%q (malformed %q), want %q", op.Suspicious, op.Malformed, c.want)
-			}
-			if strings.Contains(digest(h), "cron") {
-				t.Error("what is no UID is in an event")
-			}
-		})
-	}
-}
-
 func TestErrorCommentsAreShownOnlyWhenTheyHoldNoIdentifier(t *testing.T) {
 	for comment, safe := range map[string]bool{
 		"Unknown Move Destination": true, "Out of resources: cannot store data set": true, "": true,
@@ -348,304 +274,5 @@ func TestErrorCommentsAreShownOnlyWhenTheyHoldNoIdentifier(t *testing.T) {
 		if got := safeComment(comment); (got == comment) != safe {
 			t.Errorf("%q gives %q", comment, got)
 		}
-	}
-}
-
-func TestOnlyOneOfTwoDirectionsIsEnough(t *testing.T) {
-	whole := &talk{t: t}
-	whole.open(explicitLE, ctImage).store(toServer, 1, 1, ctImage, image("S-1", 5000)).answer(toClient, 1, dimse.CStoreRQ, 1, 0).release()
-	for dir, want := range map[analyze.Dir]string{toServer: "S-1", toClient: ""} {
-		k := &talk{t: t}
-		for _, s := range whole.segs {
-			if s.Dir == dir {
-				k.segs = append(k.segs, s)
-			}
-		}
-		h := k.play()
-		ops := operations(h)
-		if len(ops) != 1 || ops[0].DeviceSerial != want || ops[0].SOPClass == "" && dir == toServer || ops[0].Answered != (dir == toClient) {
-			t.Errorf("direction %d: %+v", dir, ops)
-		}
-		end := h.Events[len(h.Events)-1]
-		if end.Activity != activityRelease || end.Detail.(*event.DICOMAssociation).CallingAE != "CT_OR3" {
-			t.Errorf("direction %d: %s", dir, end.Message)
-		}
-	}
-}
-
-func TestACaptureThatBeginsInTheMiddle(t *testing.T) {
-	whole := &talk{t: t}
-	whole.open(explicitLE, ctImage)
-	n := len(whole.segs)
-	whole.store(toServer, 1, 1, ctImage, image("S-1", 5000)).answer(toClient, 1, dimse.CStoreRQ, 1, 0)
-	whole.store(toServer, 1, 2, ctImage, image("S-2", 5000)).answer(toClient, 1, dimse.CStoreRQ, 2, 0).release()
-	segs := whole.segs[n:]
-	segs[1].Data = segs[1].Data[700:] // in pixel data
-	segs = segs[1:]
-	h := analyzetest.NewHost()
-	c := analyzetest.Conn(h, 6, 104)
-	c.MidStream = true
-	c.Ends[0], c.Ends[1] = c.Ends[1], c.Ends[0] // and the sides were guessed wrong
-	for i := range segs {
-		segs[i].Dir = segs[i].Dir.Other()
-	}
-	analyzetest.RunStream(t, Protocols()[0], c, segs)
-	if !c.Flipped() {
-		t.Error("the sides were not put right")
-	}
-	ops := operations(h)
-	if len(ops) != 2 || ops[0].DeviceSerial != "S-2" || ops[0].MessageID != 2 || !ops[1].Incomplete || ops[1].MessageID != 1 {
-		t.Fatalf("%s", digest(h))
-	}
-	for _, f := range h.Facts {
-		if f.Attribute == device.AttrSerial && f.Subject.IP.String() != "192.0.2.10" {
-			t.Errorf("the serial number is given to %v", f.Subject.IP)
-		}
-	}
-}
-
-func TestOutstandingOperationsAreBounded(t *testing.T) {
-	c := analyzetest.Conn(analyzetest.NewHost(), 6, 104)
-	s := &stream{}
-	k := &talk{t: t}
-	rq := negotiation(ul.TypeAssociateRQ, explicitLE, dicom.UIDVerification)
-	rq.User.Async, rq.User.AsyncInvoked, rq.User.AsyncPerformed = true, 0, 0 // unlimited
-	ac := negotiation(ul.TypeAssociateAC, explicitLE, dicom.UIDVerification)
-	ac.User.Async, ac.User.AsyncInvoked, ac.User.AsyncPerformed = true, 0, 0
-	k.associate(toServer, rq).associate(toClient, ac)
-	for i := range MaxOutstanding + 1 {
-		k.command(toServer, 1, dimse.Command{Field: dimse.CEchoRQ, Present: dimse.HasMessageID, MessageID: uint16(i), AffectedSOPClass: dicom.UIDVerification, DataSetType: dimse.NoDataSet})
-	}
-	most := 0
-	for _, x := range k.segs {
-		s.Data(c, x.Dir, x.Data)
-		most = max(most, len(s.ops))
-	}
-	if most != MaxOutstanding {
-		t.Errorf("%d operations wait, want %d", most, MaxOutstanding)
-	}
-}
-
-func TestMalformedIsSaidWithItsSection(t *testing.T) {
-	good := image("S-1", 100)
-	for _, c := range []struct {
-		name  string
-		build func(k *talk)
-		want  string
-	}{
-		{"a PDU type that does not exist", func(k *talk) { k.add(toServer, []byte{9, 0, 0, 0, 0, 0}) }, "no such PDU type (PS3.8 §9.3.1)"},
-		{"TLS in the middle", func(k *talk) { k.add(toServer, []byte{0x16, 3, 1, 2, 0, 1}) }, "a TLS handshake record on a connection taken for plain DICOM (RFC 8446 §5.1)"},
-		{"a PDU that is too long for its receiver", func(k *talk) {
-			k.max = 20000
-			k.store(toServer, 1, 1, ctImage, image("S-1", 50000))
-		}, "the requestor sent a PDU of 20000 bytes, the acceptor takes 16384 (PS3.8 §D.1)"},
-		{"a data set without its command", func(k *talk) { k.data(toServer, 1, good) }, "a data set without its command (PS3.8 §E.1)"},
-		{"a command that is none", func(k *talk) {
-			k.add(toServer, ul.AppendPData(nil, 1, true, []byte{0, 0, 0, 1, 2, 0, 0, 0, 0x42, 0}, 0))
-		}, "no such command (PS3.7 §E.1)"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			k := &talk{t: t}
-			k.open(explicitLE, ctImage)
-			c.build(k)
-			all := associations(k.play())
-			if got := all[len(all)-1].Detail.(*event.DICOMAssociation).Malformed; got != c.want {
-				t.Errorf("%q, want %q", got, c.want)
-			}
-		})
-	}
-	t.Run("a data set in another transfer syntax than negotiated", func(t *testing.T) {
-		k := &talk{t: t}
-		k.open(explicitLE, ctImage).store(toServer, 1, 1, ctImage, []byte("\x08\x00\x60\x00\x02\x00\x00\x00CT")).answer(toClient, 1, dimse.CStoreRQ, 1, 0)
-		if op := operations(k.play())[0]; op.Malformed != "no value representation where one must be (PS3.5 §7.1.2)" {
-			t.Errorf("%q", op.Malformed)
-		}
-	})
-}
-
-func TestProbe(t *testing.T) {
-	rq, _ := ul.AppendAssociate(nil, negotiation(ul.TypeAssociateRQ, explicitLE, ctImage))
-	pdata := ul.AppendPData(nil, 1, false, make([]byte, 1000), 0)
-	for _, c := range []struct {
-		name string
-		mid  bool
-		head []byte
-		want analyze.Match
-	}{
-		{"a request", false, rq, analyze.Yes},
-		{"its first bytes", false, rq[:30], analyze.Maybe},
-		{"an abort", false, ul.AppendAbort(nil, ul.Abort{Source: 2, Reason: 2}), analyze.Yes},
-		{"a reject", false, ul.AppendReject(nil, ul.Reject{Result: 1, Source: 1, Reason: 1}), analyze.Yes},
-		{"P-DATA", false, pdata, analyze.Yes},
-		{"P-DATA behind other bytes", true, append(bytes.Repeat([]byte{0xff}, 50), pdata...), analyze.Yes},
-		{"the same when the opening was seen", false, append(bytes.Repeat([]byte{0xff}, 50), pdata...), analyze.No},
-		{"TLS", false, []byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc}, analyze.No},
-		{"HTTP", false, []byte("GET / HTTP/1.1\r\n"), analyze.No},
-		{"HL7", false, []byte("\x0bMSH|^~\\&|"), analyze.No},
-		{"a length that is too long", false, []byte{1, 0, 0xff, 0, 0, 0, 0, 1}, analyze.No},
-		{"zeros", true, make([]byte, 4096), analyze.No},
-		{"MMS over TPKT", false, []byte{3, 0, 0, 22, 17, 0xe0, 0, 0, 0, 1, 0, 0xc1, 2, 1, 0}, analyze.No},
-	} {
-		cn := analyzetest.Conn(analyzetest.NewHost(), 6, 104)
-		cn.MidStream = c.mid
-		if got := probe(cn, toServer, c.head); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
-// FuzzAnalysers feeds bytes, cut and with holes, to the analyser: no panic, no
-// more than MaxPending unconsumed, and no more events than the bytes can hold.
-func FuzzAnalysers(f *testing.F) {
-	k := &talk{t: f}
-	k.open(explicitLE, ctImage).store(toServer, 1, 1, ctImage, image("S-1", 300)).answer(toClient, 1, dimse.CStoreRQ, 1, 0).release()
-	var seed []byte
-	for _, s := range k.segs {
-		for len(s.Data) > 0 {
-			n := min(len(s.Data), 255)
-			seed = append(append(seed, byte(s.Dir), byte(n)), s.Data[:n]...)
-			s.Data = s.Data[n:]
-		}
-	}
-	f.Add(seed, false)
-	f.Add(append([]byte{2, 200}, seed...), true)
-	f.Fuzz(func(t *testing.T, script []byte, mid bool) {
-		h := analyzetest.NewHost()
-		c := analyzetest.Conn(h, 6, 104)
-		c.MidStream = mid
-		p := Protocols()[0]
-		s := p.NewStream(c)
-		var pending [2][]byte
-		var skip [2]int64
-		total := 0
-		for len(script) >= 2 {
-			op, n := script[0], int(script[1])
-			script = script[2:]
-			dir := analyze.Dir(op & 1)
-			if op&2 != 0 { // a hole
-				g := int64(n)*7 + 1
-				k := min(g, skip[dir])
-				skip[dir] -= k
-				if g -= k; g > 0 {
-					pending[dir] = nil
-					if s.Gap(c, dir, g) != analyze.More {
-						break
-					}
-				}
-				continue
-			}
-			n = min(n, len(script))
-			d := script[:n]
-			script = script[n:]
-			total += n
-			kk := min(skip[dir], int64(len(d)))
-			skip[dir] -= kk
-			pending[dir] = append(pending[dir], d[kk:]...)
-			if len(pending[dir]) == 0 {
-				continue
-			}
-			used, v := s.Data(c, dir, pending[dir])
-			if used < 0 {
-				t.Fatal("consumed less than nothing")
-			}
-			if used > int64(len(pending[dir])) {
-				skip[dir] = used - int64(len(pending[dir]))
-				used = int64(len(pending[dir]))
-			}
-			pending[dir] = append([]byte(nil), pending[dir][used:]...)
-			if len(pending[dir]) > p.MaxPending {
-				t.Fatalf("%d bytes are left unconsumed", len(pending[dir]))
-			}
-			if v != analyze.More {
-				break
-			}
-		}
-		s.Close(c, analyze.Finished)
-		// The smallest things that are told are an A-ABORT and a C-CANCEL.
-		if limit := 16 + total/8; len(h.Events) > limit {
-			t.Fatalf("%d events from %d bytes", len(h.Events), total)
-		}
-		for _, e := range h.Events {
-			if d, ok := e.Detail.(*event.DICOMOperation); ok && (len(d.QueryKeys) > MaxKeys || len(d.Suspicious) > maxSuspicious) {
-				t.Fatalf("out of bounds: %+v", d)
-			}
-		}
-	})
-}
-
-// pixels gives a stream in the middle of the pixel data of a C-STORE.
-func pixels(b *testing.B, c *analyze.Conn) *stream {
-	k := &talk{t: b}
-	k.open(explicitLE, ctImage)
-	k.command(toServer, 1, dimse.Command{Field: dimse.CStoreRQ, Present: dimse.HasMessageID, MessageID: 1, AffectedSOPClass: ctImage, DataSetType: 1})
-	header := []byte("\xe0\x7f\x10\x00OW\x00\x00\xf0\xff\xff\xff")
-	k.add(toServer, notLast(ul.AppendPData(nil, 1, false, append(header, make([]byte, 2000)...), 0)))
-	s := &stream{}
-	for _, x := range k.segs {
-		s.Data(c, x.Dir, x.Data)
-	}
-	return s
-}
-
-func notLast(pdu []byte) []byte {
-	pdu[ul.HeaderSize+ul.PDVHeaderSize-1] = 0
-	return pdu
-}
-
-// BenchmarkStorePixels is the pixel path: PDUs of 16 KiB in segments of 1460
-// bytes, of which the sensor presents what is not skipped.
-func BenchmarkStorePixels(b *testing.B) {
-	c := analyzetest.Conn(analyzetest.NewHost(), 6, 104)
-	s := pixels(b, c)
-	pdu := notLast(ul.AppendPData(nil, 1, false, make([]byte, 16378), 0))
-	b.SetBytes(int64(len(pdu)))
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := 0; i < len(pdu); {
-			n, _ := s.Data(c, toServer, pdu[i:min(i+1460, len(pdu))])
-			i += int(n)
-		}
-		if s.halves[0].current.x.Skippable() < 1<<25 { // 4 GiB are through
-			b.StopTimer()
-			s = pixels(b, c)
-			b.StartTimer()
-		}
-	}
-}
-
-// BenchmarkStoreObject is a whole C-STORE of 10 MiB.
-func BenchmarkStoreObject(b *testing.B) {
-	k := &talk{t: b}
-	k.open(explicitLE, ctImage).store(toServer, 1, 1, ctImage, image("S-1", 10<<20)).answer(toClient, 1, dimse.CStoreRQ, 1, 0).release()
-	h := analyzetest.NewHost()
-	b.SetBytes(10 << 20)
-	b.ReportAllocs()
-	for b.Loop() {
-		c := analyzetest.Conn(h, 6, 104)
-		s := &stream{}
-		for _, x := range k.segs {
-			for i := 0; i < len(x.Data); {
-				n, _ := s.Data(c, x.Dir, x.Data[i:min(i+1460, len(x.Data))])
-				i += int(n)
-			}
-		}
-		s.Close(c, analyze.Finished)
-		h.Events, h.Facts = h.Events[:0], h.Facts[:0]
-	}
-}
-
-func BenchmarkEchoAssociation(b *testing.B) {
-	k := &talk{t: b}
-	k.open(explicitLE, dicom.UIDVerification).echo().release()
-	h := analyzetest.NewHost()
-	b.ReportAllocs()
-	for b.Loop() {
-		c := analyzetest.Conn(h, 6, 104)
-		s := &stream{}
-		for _, x := range k.segs {
-			s.Data(c, x.Dir, x.Data)
-		}
-		s.Close(c, analyze.Finished)
-		h.Events, h.Facts = h.Events[:0], h.Facts[:0]
 	}
 }

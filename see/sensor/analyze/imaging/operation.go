@@ -22,10 +22,12 @@ type operation struct {
 	field    dimse.Field // of the request
 	from     analyze.Dir // who invoked it
 	start    int64
-	answered int64  // when the last response was seen
-	bytes    uint64 // of the request's data set
-	data     *dataset
+	answered int64    // when the last response was seen
+	bytes    uint64   // of the request's data set
+	data     *dataset // of the request, while it is under way
+	answer   *dataset // of a response that is read
 	dataDone bool
+	narrowed bool // a key of the query says whom or what it is for
 	orphan   bool // its response came before its request, which may still come
 	status   dimse.Status
 	object   object
@@ -131,15 +133,20 @@ func (s *stream) command(c *analyze.Conn, dir analyze.Dir, m *dimse.Message) {
 	d := h.slots[m.Slot]
 	if d != nil && d.op != nil { // its data set never ended
 		d.op.d.Incomplete = true
-		d.op.data, d.op = nil, nil
+		d.abandon()
 	}
 	op := s.match(c, dir, m)
-	if op == nil || !cmd.HasDataSet() || cmd.Field.IsResponse() {
+	if op == nil || !cmd.HasDataSet() || cmd.Field.IsResponse() && !op.worklist(c, cmd) {
 		return
 	}
 	if d == nil {
 		d = new(dataset)
 		h.slots[m.Slot] = d
+	}
+	if cmd.Field.IsResponse() {
+		d.begin(op, modeScheduled, op.d.TransferSyntax)
+		op.answer = d
+		return
 	}
 	kind := modeObject
 	switch cmd.Field {
@@ -189,7 +196,7 @@ func (s *stream) match(c *analyze.Conn, dir analyze.Dir, m *dimse.Message) *oper
 func (s *stream) adopt(c *analyze.Conn, op *operation, m *dimse.Message) *operation {
 	seen := op.d
 	op.d = s.newDetail(op, m, seen.MessageID)
-	op.d.Answered, op.d.Results, op.d.ErrorComment = seen.Answered, seen.Results, seen.ErrorComment
+	op.d.Answered, op.d.Results, op.d.ErrorComment, op.d.Scheduled = seen.Answered, seen.Results, seen.ErrorComment, seen.Scheduled
 	op.d.Remaining, op.d.Completed, op.d.Failed, op.d.Warning = seen.Remaining, seen.Completed, seen.Failed, seen.Warning
 	op.orphan = false
 	s.count(op.field)
@@ -368,11 +375,17 @@ func (s *stream) end(c *analyze.Conn, op *operation) {
 		op.data.op = nil
 		op.data = nil
 	}
+	if op.answer != nil {
+		op.answer.op, op.answer = nil, nil
+	}
 	s.emitOperation(c, op)
 }
 
 func (s *stream) emitOperation(c *analyze.Conn, op *operation) {
 	d, o := op.d, &op.object
+	if op.field == dimse.CFindRQ {
+		op.judgeQuery()
+	}
 	d.Bytes = op.bytes
 	d.Modality, d.Manufacturer, d.ModelName = o.modality, o.manufacturer, o.model
 	d.StationName, d.DeviceSerial, d.SoftwareVersions, d.DeviceUDI = o.station, o.serial, o.software, o.udi

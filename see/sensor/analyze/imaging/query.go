@@ -5,6 +5,7 @@ package imaging
 import (
 	"bytes"
 	"slices"
+	"strconv"
 
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -51,6 +52,7 @@ func (d *dataset) queryValue(t *dicom.Token, value []byte) {
 	if t.VR.Text() && bytes.ContainsAny(value, "*?") {
 		op.d.WildcardKeys = addKey(op.d.WildcardKeys, t.Tag)
 	}
+	op.narrowed = op.narrowed || narrows(t, value)
 	if t.Depth == 0 && (op.field == dimse.CMoveRQ || op.field == dimse.CGetRQ) {
 		switch t.Tag {
 		case dicom.TagStudyInstanceUID:
@@ -62,6 +64,56 @@ func (d *dataset) queryValue(t *dicom.Token, value []byte) {
 		}
 	}
 }
+
+// unrestricted names, in event.DICOMOperation.Suspicious, a query that asks for all
+// patients or all studies.
+const unrestricted = "unrestricted-query"
+
+// judgeQuery marks a query of an archive in which no key says whom or what it is
+// for. A worklist is asked so every day; series and images are asked for by the
+// study that they belong to.
+func (op *operation) judgeQuery() {
+	d := op.d
+	if op.narrowed || op.orphan || !op.dataDone || d.Incomplete || len(d.QueryKeys) == 0 {
+		return
+	}
+	switch d.SOPClass {
+	case "1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.3.1":
+		if d.QueryLevel == "PATIENT" || d.QueryLevel == "STUDY" || d.QueryLevel == "" {
+			op.suspect(unrestricted)
+		}
+	}
+}
+
+// narrows reports whether the value of a key picks something out of an archive. What
+// matches nearly everything does not: a wildcard with less than two letters beside it,
+// years of studies, a time of day, a modality.
+func narrows(t *dicom.Token, value []byte) bool {
+	switch {
+	case t.Tag == dicom.TagModality || t.Tag == tagModalitiesInStudy || t.VR == dicom.TM:
+		return false
+	case t.VR == dicom.DA:
+		from, to, isRange := bytes.Cut(value, []byte("-"))
+		if !isRange {
+			return true
+		}
+		if len(from) < 4 || len(to) < 4 {
+			return false
+		}
+		first, err1 := strconv.Atoi(string(from[:4]))
+		last, err2 := strconv.Atoi(string(to[:4]))
+		return err1 == nil && err2 == nil && last-first < 2
+	}
+	letters := 0
+	for _, c := range value {
+		if !bytes.ContainsRune([]byte("*?^= "), rune(c)) {
+			letters++
+		}
+	}
+	return letters >= 2 || letters == 1 && !bytes.ContainsAny(value, "*?")
+}
+
+const tagModalitiesInStudy dicom.Tag = 0x00080061
 
 func addKey(keys []string, t dicom.Tag) []string {
 	if len(keys) >= MaxKeys {

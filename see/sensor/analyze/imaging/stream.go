@@ -19,6 +19,7 @@ type stream struct {
 	assoc   association
 	ops     []*operation // outstanding, oldest first
 	certain bool         // the service was reported
+	pool    *analyze.Pool[stream]
 }
 
 // half is one direction.
@@ -278,7 +279,7 @@ func (s *stream) fragmentData(c *analyze.Conn, dir analyze.Dir, ev ul.Event) {
 		}
 		if h.current != nil {
 			h.current.feed(ev.Body)
-			if ev.End {
+			if ev.End && h.current.mode != modeScheduled {
 				h.current.op.bytes += uint64(ev.PDV.Length)
 			}
 		}
@@ -296,11 +297,33 @@ func (s *stream) fragmentData(c *analyze.Conn, dir analyze.Dir, ev ul.Event) {
 	case commandDone:
 		s.command(c, dir, m)
 	case messageDone && h.current != nil:
-		if op := h.current.end(); op.final() {
+		if op := h.current.end(); op.final() && op.data == nil {
 			s.end(c, op) // adopted
 		}
 	}
 }
 
 // Close implements analyze.Stream.
-func (s *stream) Close(c *analyze.Conn, _ analyze.End) { s.finishAsSeen(c) }
+func (s *stream) Close(c *analyze.Conn, _ analyze.End) {
+	s.finishAsSeen(c)
+	if pool := s.pool; pool != nil {
+		s.reset()
+		pool.Give(s)
+	}
+}
+
+// reset forgets everything but room for the next connection.
+func (s *stream) reset() {
+	contexts := s.assoc.contexts[:0]
+	slots := [2][dimse.MaxOpen]*dataset{s.halves[0].slots, s.halves[1].slots}
+	*s = stream{}
+	s.assoc.contexts = contexts
+	for i := range slots {
+		for k, d := range slots[i] {
+			if d != nil && !d.deflated { // an inflater is large
+				d.op = nil
+				s.halves[i].slots[k] = d
+			}
+		}
+	}
+}

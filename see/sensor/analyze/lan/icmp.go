@@ -68,6 +68,12 @@ func unreachable(c *analyze.Conn, p *packet.Packet, m *icmp.Message, why string)
 		c.Note(event.ClassApplication)
 		return
 	}
+	// Whatever knocks at many doors, or at one without pause, gets one each time.
+	k := analyze.Repetition{What: why, From: p.Src, To: p.Dst, About: m.Quoted.Dst, Port: m.Quoted.DstPort}
+	r := c.Repeat(k, c.Now, 0)
+	if r == analyze.Counted {
+		return
+	}
 	attrs := pairs{}
 	attrs.add("source", addr(m.Quoted.Src))
 	attrs.add("destination", addr(m.Quoted.Dst))
@@ -80,7 +86,8 @@ func unreachable(c *analyze.Conn, p *packet.Packet, m *icmp.Message, why string)
 	if m.MTU != 0 {
 		attrs.add("mtu", strconv.FormatUint(uint64(m.MTU), 10))
 	}
-	application(c, message, strconv.Itoa(int(p.IPVersion)), why, fmt.Sprintf("%s tells %s that %s cannot be reached: %s", p.Src, m.Quoted.Src, target, why), attrs)
+	c.EmitRepeated(r, k, applicationEvent(c, message, strconv.Itoa(int(p.IPVersion)), why,
+		fmt.Sprintf("%s tells %s that %s cannot be reached: %s", p.Src, m.Quoted.Src, target, why), attrs))
 }
 
 // icmp6Protocol is ICMPv6 with neighbour discovery. Listener reports are

@@ -176,7 +176,11 @@ func application(c *analyze.Conn, activity uint8, version, operation, text strin
 		c.Note(event.ClassApplication)
 		return
 	}
-	c.Emit(&event.Event{Activity: activity, Message: clip(text), Detail: &event.Application{Name: c.App, Version: version, Operation: operation, Attributes: attrs}})
+	c.Emit(applicationEvent(c, activity, version, operation, text, attrs))
+}
+
+func applicationEvent(c *analyze.Conn, activity uint8, version, operation, text string, attrs pairs) *event.Event {
+	return &event.Event{Activity: activity, Message: clip(text), Detail: &event.Application{Name: c.App, Version: version, Operation: operation, Attributes: attrs}}
 }
 
 // identity tells whose a network login name is: a machine's stays readable, a

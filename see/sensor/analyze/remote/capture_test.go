@@ -188,7 +188,7 @@ func TestAnalysersGiveTheSameHoweverAStreamIsCut(t *testing.T) {
 	for _, tc := range []struct{ file, protocol string }{
 		{"smb/smb2.pcap", "smb"}, {"smb/smb1-nt1-spnego.pcap", "smb"}, {"smb/smb311-encrypted.pcap", "smb"}, {"smb/smb-anonymous-rpc.pcap", "smb"}, {"ftp/ftp-clear.pcap", "ftp"}, {"rdp/rdp-standard.pcap", "rdp"},
 		{"vnc/vnc-auth.pcap", "vnc"}, {"telnet/telnet-login.pcap", "telnet"}, {"modbus/modbus-pymodbus.pcap", "modbus"}, {"ldap/ldap-clear.pcap", "ldap"}, {"postgresql/postgresql.pcap", "postgresql"},
-		{"mysql/mariadb.pcap", "mysql"}, {"adb/adb-quest.pcap", "adb"},
+		{"mysql/mariadb.pcap", "mysql"}, {"tds/freetds.pcap", "tds"}, {"adb/adb-quest.pcap", "adb"},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			for _, segs := range conversations(t, filepath.Join(recorded, tc.file)) {

@@ -24,7 +24,7 @@
 //     security_chosen, vencrypt_subtype, without_authentication, screen,
 //     desktop_host.
 //   - telnet SESSION: option, terminal_type, login_prompt, password_in_clear,
-//     encrypted, banner.
+//     encrypted, banner, default_credential.
 //   - adb CNXN: system_type, product, model, device, authentication ("none",
 //     "asked", "key"), feature; OPEN, once a kind: service, with_command,
 //     from_device; STLS; SESSION: service, streams_opened, bytes_to_device,

@@ -74,6 +74,9 @@ func TestRecordedConversations(t *testing.T) {
 		}, []fact{{device.AttrBanner, "PostgreSQL 15.18 (Debian 15.18-0+deb12u1)"}, {device.AttrOS, "Debian Linux"}}},
 		{"mysql/mariadb.pcap", "mysql mysql+tls", [][]string{{"MySQL session opened in clear", `"mysql_native_password"`}, {"error 1045"}, {"continues in TLS"}, {"TLS handshake"}},
 			[]fact{{device.AttrBanner, "MariaDB 10.11.19-MariaDB-0+deb12u1"}}},
+		{"tds/freetds.pcap", "tds", [][]string{{"SQL Server login in clear", `"TSQL"`, `"password_in_clear"`, `"ris"`, "p:"}, {"SQL Server login refused: error 18456"}},
+			[]fact{{device.AttrBanner, "Microsoft SQL Server 15.0.2000"}, {device.AttrBanner, "Lindenhof SQL (fictional) 15.0.2000"}, {device.AttrHostname, "ORNAS"}, {device.AttrHostname, "ornas"}}},
+		{"cldap/samba-dc.pcap", "cldap", [][]string{{"Domain controller ornas.lindenhof.example answered for domain lindenhof.example"}}, []fact{{device.AttrHostname, "ORNAS"}, {device.AttrClass, "server"}}},
 		{"adb/adb-quest.pcap", "adb", [][]string{{"ADB connection to Quest 3 without authentication"}},
 			[]fact{{device.AttrModel, "Quest 3"}, {device.AttrClass, "xr-headset"}, {device.AttrVendor, "Meta"}, {device.AttrOS, "Android"}}},
 	} {

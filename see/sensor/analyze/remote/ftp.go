@@ -9,6 +9,7 @@ import (
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/see/sensor/credentials"
 	"github.com/asepsis/asepsis/wire/ftp"
 )
 
@@ -68,14 +69,16 @@ type ftpStream struct {
 	multi     int // code of a reply of several lines that goes on
 	first     ftp.Reply
 	anonymous bool
+	user      string // until PASS comes
 	dataPort  uint16
 	secure    bool
 }
 
 type ftpCommand struct {
 	ftp.Command
-	port uint16
-	told bool // a preliminary reply came
+	port  uint16
+	told  bool   // a preliminary reply came
+	known string // name of the published credential that a PASS sent
 }
 
 var _ analyze.Stream = (*ftpStream)(nil)
@@ -127,6 +130,11 @@ func (s *ftpStream) command(cmd ftp.Command) {
 	if cmd.Verb == "USER" {
 		low := strings.ToLower(cmd.Arg)
 		s.anonymous = low == "anonymous" || low == "ftp"
+		s.user = cmd.Arg[:min(len(cmd.Arg), credentials.MaxLength+1)]
+	}
+	if cmd.Verb == "PASS" { // compared now and forgotten
+		w.known = credentials.Known("ftp", []byte(s.user), []byte(cmd.Arg))
+		w.Arg, s.user = "", ""
 	}
 	s.waiting = append(s.waiting, w)
 }
@@ -245,7 +253,7 @@ func (s *ftpStream) answered(c *analyze.Conn, w ftpCommand, r ftp.Reply) analyze
 		msg = "FTP logged on as anonymous"
 	case w.Verb == "PASS" && ok:
 		msg = "FTP logged on with a password in clear"
-		d.Cleartext = true
+		d.Cleartext, d.DefaultCredential = true, w.known
 	case w.Verb == "PASS":
 		d.Cleartext = !s.anonymous
 		msg = "FTP logon refused"

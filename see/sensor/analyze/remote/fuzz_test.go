@@ -96,7 +96,7 @@ func FuzzAnalysers(f *testing.F) {
 	f.Add([]byte("\x2c\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x0a"), false)
 	f.Add([]byte("\x78\x30\x1c\x02\x01\x01\x60\x17\x02\x01\x03\x04\x08cn=petra\x80\x08password"), false)
 	for _, file := range []string{"smb/smb2.pcap", "smb/smb1-nt1-spnego.pcap", "smb/smb-anonymous-rpc.pcap", "ftp/ftp-clear.pcap", "rdp/rdp-standard.pcap", "vnc/vnc-auth.pcap", "telnet/telnet-login.pcap",
-		"modbus/modbus-pymodbus.pcap", "ldap/ldap-clear.pcap", "kerberos/kerberos.pcap", "postgresql/postgresql.pcap", "mysql/mariadb.pcap", "adb/adb-quest.pcap"} {
+		"modbus/modbus-pymodbus.pcap", "ldap/ldap-clear.pcap", "kerberos/kerberos.pcap", "postgresql/postgresql.pcap", "mysql/mariadb.pcap", "tds/freetds.pcap", "adb/adb-quest.pcap"} {
 		for i, conversation := range conversations(f, recorded+"/"+file) {
 			if i == 2 {
 				break

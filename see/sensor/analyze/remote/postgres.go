@@ -12,16 +12,21 @@ import (
 )
 
 func probePostgres(c *analyze.Conn, dir analyze.Dir, head []byte) analyze.Match {
-	if c.SideOf(dir) == analyze.Server {
-		return analyze.No // the server only ever answers
+	if c.SideOf(dir) == analyze.Client {
+		if m := matches(postgres.Looks(head)); m != analyze.No || !c.MidStream {
+			return m
+		}
 	}
-	return matches(postgres.Looks(head))
+	// The client's side is not in the capture, or not from the beginning.
+	return matches(postgres.LooksServer(head))
 }
 
 // maxPostgresMessage is the longest message of the server that is read.
 const maxPostgresMessage = 8 << 10
 
-// postgresStream follows a connection until the server is ready for queries.
+// postgresStream follows a connection until the server is ready for queries. Of one of
+// which only the server's side was captured, or whose beginning was not, it tells what
+// the server says.
 type postgresStream struct {
 	asked     uint32 // CodeSSL or CodeGSSENC, while the answer is awaited
 	startup   *postgres.Startup
@@ -31,11 +36,28 @@ type postgresStream struct {
 	version   string
 	began     int64
 	done      bool
+	sided     bool // of a connection whose opening was not seen, who is the server is known
+	within    bool // it was recognised by what the server says
 }
 
 var _ analyze.Stream = (*postgresStream)(nil)
 
 func (s *postgresStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
+	if c.MidStream && !s.sided && s.startup == nil && s.asked == 0 {
+		server, maybe := postgres.LooksServer(data)
+		client, perhaps := postgres.Looks(data)
+		switch {
+		case server:
+			setClient(c, dir.Other())
+		case client:
+			setClient(c, dir)
+		case maybe || perhaps:
+			return 0, analyze.More
+		default:
+			return int64(len(data)), analyze.More // the client's, from within
+		}
+		s.sided, s.within = true, server
+	}
 	if c.SideOf(dir) == analyze.Client {
 		return s.client(c, data)
 	}
@@ -43,7 +65,7 @@ func (s *postgresStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (in
 }
 
 func (s *postgresStream) client(c *analyze.Conn, data []byte) (int64, analyze.Verdict) {
-	if s.startup != nil { // passwords, then queries: not looked at
+	if s.startup != nil || s.within { // passwords, then queries: not looked at
 		return int64(len(data)), analyze.More
 	}
 	n, err := postgres.StartupSize(data)
@@ -159,9 +181,14 @@ func (s *postgresStream) message(c *analyze.Conn, kind byte, body []byte) analyz
 		s.finish(c, event.StatusFailure, e.Code)
 		return analyze.Done
 	case 'Z':
+		s.announce(c)
 		s.finish(c, event.StatusSuccess, "")
 		return analyze.Done
 	case 'K', 'N', 'v':
+	case '1', '2', '3', 'A', 'C', 'D', 'G', 'H', 'I', 'T', 'V', 'W', 'c', 'd', 'n', 's', 't':
+		if !s.within {
+			return analyze.Reject
+		}
 	default:
 		return analyze.Reject
 	}
@@ -182,7 +209,7 @@ func packager(v string) string {
 }
 
 func (s *postgresStream) finish(c *analyze.Conn, status event.Status, code string) {
-	if s.done || s.startup == nil && code == "" {
+	if s.done || s.startup == nil && code == "" && s.method == "" {
 		return
 	}
 	s.done = true

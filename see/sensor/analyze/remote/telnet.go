@@ -9,6 +9,7 @@ import (
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/see/sensor/credentials"
 	"github.com/asepsis/asepsis/wire/printable"
 	"github.com/asepsis/asepsis/wire/telnet"
 )
@@ -20,8 +21,9 @@ func probeTelnet(_ *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
 // maxTelnetBanner is how much of the server's text before the login is kept.
 const maxTelnetBanner = 1024
 
-// telnetStream watches for the login. What a person types is never kept: only
-// that there was a line behind a prompt.
+// telnetStream watches for the login. What a person types at a prompt is held
+// until the line ends, compared with what devices are delivered with, and wiped;
+// only the result is kept.
 type telnetStream struct {
 	r       [2]telnet.Reader
 	now     analyze.Dir
@@ -35,6 +37,9 @@ type telnetStream struct {
 	password bool // a password prompt came
 	typed    bool // and a line was typed behind it
 	failed   bool
+	user     typed // what was typed at the prompts
+	secret   typed
+	known    string // name of the published credential that was typed
 	terminal string
 	encrypts bool
 	done     bool
@@ -61,9 +66,7 @@ func (s *telnetStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int6
 // Text implements telnet.Handler.
 func (s *telnetStream) Text(b []byte) {
 	if s.c.SideOf(s.now) == analyze.Client {
-		if s.password && bytes.ContainsAny(b, "\r\n") {
-			s.typed = true
-		}
+		s.enter(b)
 		return
 	}
 	if !s.prompted {
@@ -81,11 +84,63 @@ func (s *telnetStream) Text(b []byte) {
 		s.prompted = true
 	}
 	if bytes.Contains(recent, []byte("password:")) || bytes.Contains(recent, []byte("passwd:")) || bytes.Contains(recent, []byte("passcode:")) {
-		s.prompted, s.password, s.typed, s.failed = true, true, false, false
+		s.prompted, s.password, s.typed, s.failed, s.known = true, true, false, false, ""
+		s.secret = typed{}
 		s.tail = s.tail[:0]
 	}
 	if s.typed && !bytes.Contains(recent, []byte("last login:")) && (bytes.Contains(recent, []byte("incorrect")) || bytes.Contains(recent, []byte("login failed")) || bytes.Contains(recent, []byte("denied")) || bytes.Contains(recent, []byte("login:"))) {
 		s.failed = true
+		if s.password && bytes.Contains(recent, []byte("login:")) { // and asks again
+			s.password, s.user = false, typed{}
+		}
+	}
+}
+
+// typed is a line that is being typed.
+type typed struct {
+	b    [64]byte
+	n    int
+	done bool
+	long bool
+}
+
+// add takes typed octets up to the end of the line.
+func (l *typed) add(b []byte) {
+	for _, c := range b {
+		switch {
+		case l.done:
+			return
+		case c == '\r' || c == '\n':
+			l.done = true
+		case c == 8 || c == 127: // taken back
+			l.n = max(l.n-1, 0)
+		case c < ' ':
+		case l.n == len(l.b):
+			l.long = true
+		default:
+			l.b[l.n] = c
+			l.n++
+		}
+	}
+}
+
+// enter takes what the client typed.
+func (s *telnetStream) enter(b []byte) {
+	switch {
+	case !s.password:
+		if s.prompted {
+			s.user.add(b)
+		}
+	case !s.typed:
+		s.secret.add(b)
+		if !s.secret.done {
+			return
+		}
+		s.typed = true
+		if s.user.done && !s.user.long && !s.secret.long {
+			s.known = credentials.Known("telnet", s.user.b[:s.user.n], s.secret.b[:s.secret.n])
+		}
+		s.user, s.secret = typed{}, typed{}
 	}
 }
 
@@ -124,6 +179,9 @@ func (s *telnetStream) finish(c *analyze.Conn) {
 	kv.add("terminal_type", s.terminal)
 	kv.flag("login_prompt", s.prompted)
 	kv.flag("password_in_clear", s.typed && !s.encrypts)
+	if !s.failed {
+		kv.add("default_credential", s.known)
+	}
 	kv.flag("encrypted", s.encrypts)
 	banner := telnetBanner(s.banner)
 	kv.add("banner", banner)

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/asepsis/asepsis/see/sensor/analyze"
@@ -52,37 +53,59 @@ type exchange struct {
 // httpStream follows one connection: HTTP/1 until it becomes something else.
 type httpStream struct {
 	reporter
-	parser  [2]*http1.Parser // by direction; nil before the roles are known
+	parsers [2]http1.Parser // by direction
+	known   bool            // the roles are
 	client  analyze.Dir
 	waiting []*exchange // oldest first
+	spare   *exchange
 	held    int
 	lossy   bool
 	h2      *h2Conn
 	seen    [2]bool
+	passed  int64 // bytes of a message that began before the capture
+
+	pool   *analyze.Pool[httpStream]
+	bodies *http1.Bodies
+	method func() string // of the exchange whose response is due
 }
+
+// maxPassed bounds passed: what goes on for so long is a transfer that nothing follows.
+const maxPassed = 1 << 20
 
 var _ analyze.Stream = (*httpStream)(nil)
 
-func newHTTP(interpreters []analyze.Interpreter) *httpStream {
-	return &httpStream{reporter: reporter{interpreters: interpreters}}
+func newHTTP(c *analyze.Conn, interpreters []analyze.Interpreter) *httpStream {
+	pool := analyze.Scratch[analyze.Pool[httpStream]](c.Memo(), analyze.ScratchHTTP)
+	s := pool.Take()
+	s.interpreters, s.pool = interpreters, pool
+	s.bodies = analyze.Scratch[http1.Bodies](c.Memo(), analyze.ScratchBodies)
+	return s
+}
+
+// reset forgets everything but room for the next connection.
+func (s *httpStream) reset() {
+	parsers, method, waiting := s.parsers, s.method, s.waiting[:0]
+	for i := range parsers {
+		parsers[i].Reset()
+	}
+	*s = httpStream{parsers: parsers, method: method, waiting: waiting}
 }
 
 // Held implements analyze.Holder.
 func (s *httpStream) Held() int {
-	n := s.held
-	for _, p := range s.parser {
-		if p != nil {
-			n += p.Held()
-		}
-	}
-	return n
+	return s.held + s.parsers[0].Held() + s.parsers[1].Held()
 }
 
 func (s *httpStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
 	if s.h2 != nil {
 		return s.h2.data(c, dir, data)
 	}
-	if s.parser[dir] == nil {
+	if c.MidStream && !s.seen[dir] && s.passed < maxPassed && data[0] != http1.Preface[0] && http1.Looks(data, "HTTP") == http1.NotHTTP {
+		// The rest of a body: a message begins with a segment of its own, mostly.
+		s.passed += int64(len(data))
+		return int64(len(data)), analyze.More
+	}
+	if !s.known {
 		n := min(len(data), len(http1.Preface))
 		if string(data[:n]) == http1.Preface[:n] {
 			if n < len(http1.Preface) {
@@ -109,13 +132,18 @@ func (s *httpStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64,
 func (s *httpStream) setRoles(c *analyze.Conn, client analyze.Dir) {
 	s.client = client
 	setClient(c, client)
-	s.parser[client] = &http1.Parser{}
-	s.parser[client.Other()] = &http1.Parser{Response: true, RequestMethod: func() string {
-		if x := s.next(); x != nil {
-			return x.x.Method
+	s.known = true
+	if s.method == nil {
+		s.method = func() string {
+			if x := s.next(); x != nil {
+				return x.x.Method
+			}
+			return ""
 		}
-		return ""
-	}}
+	}
+	asks, answers := &s.parsers[client], &s.parsers[client.Other()]
+	asks.Response, asks.RequestMethod, asks.Bodies = false, nil, s.bodies
+	answers.Response, answers.RequestMethod, answers.Bodies = true, s.method, s.bodies
 }
 
 // next returns the exchange whose response is due or under way.
@@ -129,7 +157,7 @@ func (s *httpStream) next() *exchange {
 }
 
 func (s *httpStream) read(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
-	p := s.parser[dir]
+	p := &s.parsers[dir]
 	s.seen[dir] = true
 	used := int64(0)
 	for {
@@ -166,9 +194,10 @@ func (s *httpStream) request(c *analyze.Conn, p *http1.Parser) {
 		s.flush(c)
 		s.lossy = false
 	}
-	h := p.Head()
-	x := &exchange{version: h.Version, requestSeen: true}
-	x.x = analyze.Exchange{Time: c.Now, Method: h.Method, Target: h.Target, Host: h.Get("host"), Request: headers(h.Fields)}
+	h := p.Current()
+	x := s.exchange()
+	x.version, x.requestSeen = h.Version, true
+	x.x = analyze.Exchange{Time: c.Now, Method: h.Method, Target: h.Target, Host: h.Get("host"), Request: h.Fields}
 	x.held = h.Size
 	s.held += x.held
 	s.waiting = append(s.waiting, x)
@@ -186,7 +215,7 @@ func (s *httpStream) requestDone(c *analyze.Conn, p *http1.Parser) {
 		return
 	}
 	x.asked = true
-	x.anomalies |= p.Head().Anomalies
+	x.anomalies |= p.Current().Anomalies
 	x.x.RequestBody, x.x.RequestLength = p.Body(), p.Length()
 	x.held += len(x.x.RequestBody)
 	s.held += len(x.x.RequestBody)
@@ -194,13 +223,14 @@ func (s *httpStream) requestDone(c *analyze.Conn, p *http1.Parser) {
 }
 
 func (s *httpStream) response(c *analyze.Conn, p *http1.Parser) {
-	h := p.Head()
+	h := p.Current()
 	if h.Status/100 == 1 && h.Status != 101 {
 		return
 	}
 	x := s.next()
 	if x == nil {
-		x = &exchange{version: h.Version, asked: true}
+		x = s.exchange()
+		x.version, x.asked = h.Version, true
 		x.x.Time, x.x.RequestLength = c.Now, -1
 		if s.seen[s.client] && !s.lossy && !c.MidStream {
 			x.anomalies |= http1.UnexpectedResponse
@@ -208,13 +238,13 @@ func (s *httpStream) response(c *analyze.Conn, p *http1.Parser) {
 		s.waiting = append(s.waiting, x)
 	}
 	x.responding, x.responseSeen = true, true
-	x.x.ResponseTime, x.x.Status, x.x.Response = c.Now, h.Status, headers(h.Fields)
+	x.x.ResponseTime, x.x.Status, x.x.Response = c.Now, h.Status, h.Fields
 	x.held += h.Size
 	s.held += h.Size
 }
 
 func (s *httpStream) responseDone(c *analyze.Conn, p *http1.Parser) {
-	h := p.Head()
+	h := p.Current()
 	x := s.next()
 	if x == nil || !x.responding || h.Status/100 == 1 && h.Status != 101 {
 		return
@@ -236,10 +266,21 @@ func (s *httpStream) release(c *analyze.Conn) {
 
 func (s *httpStream) pop(c *analyze.Conn) {
 	x := s.waiting[0]
-	s.waiting[0] = nil
-	s.waiting = s.waiting[1:]
+	s.waiting = slices.Delete(s.waiting, 0, 1)
 	s.held -= x.held
 	s.report(c, x)
+	s.bodies.Give(x.x.RequestBody)
+	s.bodies.Give(x.x.ResponseBody)
+	*x = exchange{}
+	s.spare = x
+}
+
+func (s *httpStream) exchange() *exchange {
+	x := s.spare
+	if s.spare = nil; x == nil {
+		x = new(exchange)
+	}
+	return x
 }
 
 // flush reports everything that waits, complete or not.
@@ -251,7 +292,7 @@ func (s *httpStream) flush(c *analyze.Conn) {
 
 // tunnel is reached when a response says that another protocol follows.
 func (s *httpStream) tunnel(c *analyze.Conn, p *http1.Parser) analyze.Verdict {
-	h := p.Head()
+	h := p.Current()
 	x := s.next()
 	up := strings.ToLower(h.Get("upgrade"))
 	if strings.HasPrefix(up, "h2c") {
@@ -277,8 +318,7 @@ func (s *httpStream) Gap(c *analyze.Conn, dir analyze.Dir, n int64) analyze.Verd
 	if s.h2 != nil {
 		return s.h2.gap(c)
 	}
-	p := s.parser[dir]
-	if p == nil || p.Lost(n) {
+	if !s.known || s.parsers[dir].Lost(n) {
 		return analyze.More
 	}
 	s.lossy = true
@@ -301,10 +341,10 @@ func (s *httpStream) Close(c *analyze.Conn, _ analyze.End) {
 		return
 	}
 	for _, dir := range []analyze.Dir{s.client, s.client.Other()} {
-		p := s.parser[dir]
-		if p == nil {
-			continue
+		if !s.known {
+			break
 		}
+		p := &s.parsers[dir]
 		if p.Close() == http1.GotMessage {
 			if dir == s.client {
 				s.requestDone(c, p)
@@ -316,12 +356,8 @@ func (s *httpStream) Close(c *analyze.Conn, _ analyze.End) {
 		}
 	}
 	s.flush(c)
-}
-
-func headers(fields []http1.Field) []analyze.Header {
-	out := make([]analyze.Header, len(fields))
-	for i, f := range fields {
-		out[i] = analyze.Header(f)
+	if pool := s.pool; pool != nil {
+		s.reset()
+		pool.Give(s)
 	}
-	return out
 }

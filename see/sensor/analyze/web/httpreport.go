@@ -3,6 +3,8 @@
 package web
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net"
 	"strconv"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
+	"github.com/asepsis/asepsis/see/sensor/credentials"
 	"github.com/asepsis/asepsis/wire/http1"
 	"github.com/asepsis/asepsis/wire/printable"
 )
@@ -77,6 +80,10 @@ func (r *reporter) report(c *analyze.Conn, x *exchange) {
 	if !x.responseSeen {
 		d.ResponseLength = -1
 	}
+	if d.AuthScheme == "Basic" {
+		d.DefaultCredential = basicKnown(analyze.Get(q, "authorization"))
+	}
+	d.Suspicious = suspicious(&x.x)
 	d.Path, d.TokenInURL = RedactTarget(c, x.x.Target)
 	if ref := analyze.Get(q, "referer"); ref != "" {
 		ref, _, _ = strings.Cut(ref, "?")
@@ -216,4 +223,23 @@ func activity(method string) uint8 {
 		return 9
 	}
 	return 99
+}
+
+// basicKnown names the published credential that a Basic authorization is (RFC
+// 7617), "" for none.
+func basicKnown(v string) string {
+	_, v, _ = strings.Cut(v, " ")
+	var buf [2*credentials.MaxLength + 1]byte
+	if base64.StdEncoding.DecodedLen(len(v)) > len(buf) {
+		return ""
+	}
+	n, err := base64.StdEncoding.Decode(buf[:], []byte(v))
+	if err != nil {
+		return ""
+	}
+	user, password, ok := bytes.Cut(buf[:n], []byte(":"))
+	if !ok {
+		return ""
+	}
+	return credentials.Known("http", user, password)
 }

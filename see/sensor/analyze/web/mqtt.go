@@ -16,8 +16,11 @@ import (
 // maxTopics bounds the topics kept of one connection, each way.
 const maxTopics = 32
 
-func probeMQTT(_ *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
+func probeMQTT(c *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
 	yes, maybe := mqtt.Looks(head)
+	if !yes && !maybe && c.MidStream {
+		yes, maybe = mqtt.LooksWithin(head)
+	}
 	switch {
 	case yes:
 		return analyze.Yes
@@ -27,8 +30,8 @@ func probeMQTT(_ *analyze.Conn, _ analyze.Dir, head []byte) analyze.Match {
 	return analyze.No
 }
 
-// mqttStream follows one client's connection to a broker. Connections whose
-// CONNECT was not seen are not recognised.
+// mqttStream follows one client's connection to a broker. Of one whose CONNECT was not
+// seen, topics are told and which side is the client, as soon as a packet shows it.
 type mqttStream struct {
 	r          [2]mqtt.Reader
 	began      int64
@@ -38,6 +41,7 @@ type mqttStream struct {
 	published  topics
 	received   topics
 	subscribed topics
+	roles      bool // who is the client is certain
 	messages   [2]uint64
 	bytes      [2]uint64
 	wildcard   bool
@@ -77,6 +81,9 @@ var _ analyze.Stream = (*mqttStream)(nil)
 func (m *mqttStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
 	if m.began == 0 {
 		m.began = c.Now
+		if c.SideOf(analyze.ToServer) == analyze.Server {
+			m.client = analyze.ToClient
+		}
 	}
 	used := int64(0)
 	for len(data) > 0 {
@@ -98,12 +105,15 @@ func (m *mqttStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64,
 func (m *mqttStream) Gap(*analyze.Conn, analyze.Dir, int64) analyze.Verdict { return analyze.Done }
 
 func (m *mqttStream) packet(c *analyze.Conn, dir analyze.Dir, p *mqtt.Packet) {
+	if m.connect == nil {
+		m.within(c, dir, p)
+	}
 	switch p.Type {
 	case mqtt.Connect:
 		if m.connect != nil {
 			return
 		}
-		m.connect, m.client = p, dir
+		m.connect, m.client, m.roles = p, dir, true
 		m.r[0].Level, m.r[1].Level = p.Level, p.Level
 		setClient(c, dir)
 		if id := str(p.ClientID); ownID(id) {
@@ -133,6 +143,28 @@ func (m *mqttStream) packet(c *analyze.Conn, dir analyze.Dir, p *mqtt.Packet) {
 	case mqtt.Disconnect:
 		m.reason = p.Code
 	}
+}
+
+// within looks for who is the client on a connection whose CONNECT was not seen
+// (§2.2.1: directions of flow).
+func (m *mqttStream) within(c *analyze.Conn, dir analyze.Dir, p *mqtt.Packet) {
+	if m.roles || !c.MidStream {
+		return
+	}
+	switch p.Type {
+	case mqtt.Subscribe, mqtt.Unsubscribe, mqtt.PingReq, mqtt.Disconnect: // a broker of version 5 may disconnect, too: then nothing follows
+	case mqtt.SubAck, mqtt.UnsubAck, mqtt.PingResp:
+		dir = dir.Other()
+	default:
+		return
+	}
+	m.roles = true
+	if m.client != dir {
+		m.client = dir
+		m.published, m.received = m.received, m.published
+	}
+	setClient(c, dir)
+	c.Service("mqtt")
 }
 
 // announce emits the connection, with the broker's answer if there was one.
@@ -174,10 +206,12 @@ func (m *mqttStream) announce(c *analyze.Conn, ack *mqtt.Packet) {
 }
 
 func (m *mqttStream) Close(c *analyze.Conn, _ analyze.End) {
-	if m.connect == nil {
+	switch {
+	case m.connect == nil && !c.MidStream:
 		return
-	}
-	if !m.announced {
+	case m.connect == nil:
+		m.connect = new(mqtt.Packet)
+	case !m.announced:
 		m.announce(c, nil)
 	}
 	if len(m.published.names)+len(m.received.names)+len(m.subscribed.names) == 0 {

@@ -34,7 +34,7 @@ type rtspRequest struct {
 
 // rtspStream follows one control connection.
 type rtspStream struct {
-	parser  [2]*http1.Parser
+	dialogue
 	pending []rtspRequest
 	service bool
 	roles   bool
@@ -45,36 +45,15 @@ type rtspStream struct {
 var _ analyze.Stream = (*rtspStream)(nil)
 
 func newRTSP() *rtspStream {
-	return &rtspStream{parser: [2]*http1.Parser{rtsp.NewParser(), rtsp.NewParser()}}
+	return &rtspStream{dialogue: newDialogue(rtsp.NewParser)}
 }
 
 func (r *rtspStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
-	p := r.parser[dir]
-	used := int64(0)
-	for {
-		n, ev, err := p.Next(data)
-		used += n
-		data = data[min(n, int64(len(data))):]
-		if err != nil {
-			return used, analyze.Reject
-		}
-		switch ev {
-		case http1.None:
-			return used, analyze.More
-		case http1.GotMessage:
-			r.message(c, dir, p)
-		case http1.GotTunnel:
-			return used, analyze.Reject
-		}
-	}
+	return r.read(c, dir, data, r)
 }
 
-func (r *rtspStream) Gap(_ *analyze.Conn, dir analyze.Dir, n int64) analyze.Verdict {
-	r.parser[dir].Lost(n)
-	return analyze.More
-}
-
-func (r *rtspStream) message(c *analyze.Conn, dir analyze.Dir, p *http1.Parser) {
+// heard implements listener.
+func (r *rtspStream) heard(c *analyze.Conn, dir analyze.Dir, p *http1.Parser) {
 	h := p.Head()
 	if h.Status == 0 {
 		q := rtspRequest{time: c.Now, dir: dir, cseq: str(h.Get("cseq")), agent: str(h.Get("user-agent"))}

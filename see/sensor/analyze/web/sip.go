@@ -136,39 +136,22 @@ func (s *sipFlow) Close(*analyze.Conn, analyze.End) {}
 // sipStream reads SIP over TCP.
 type sipStream struct {
 	sipReport
-	parser [2]*http1.Parser
+	dialogue
 }
 
 var _ analyze.Stream = (*sipStream)(nil)
 
 func newSIPStream() *sipStream {
-	return &sipStream{parser: [2]*http1.Parser{sip.NewParser(), sip.NewParser()}}
+	return &sipStream{dialogue: newDialogue(sip.NewParser)}
 }
 
 func (s *sipStream) Data(c *analyze.Conn, dir analyze.Dir, data []byte) (int64, analyze.Verdict) {
-	p := s.parser[dir]
-	used := int64(0)
-	for {
-		n, ev, err := p.Next(data)
-		used += n
-		data = data[min(n, int64(len(data))):]
-		if err != nil {
-			return used, analyze.Reject
-		}
-		switch ev {
-		case http1.None:
-			return used, analyze.More
-		case http1.GotMessage:
-			s.message(c, dir, sip.FromParser(p))
-		case http1.GotTunnel:
-			return used, analyze.Reject
-		}
-	}
+	return s.read(c, dir, data, s)
 }
 
-func (s *sipStream) Gap(_ *analyze.Conn, dir analyze.Dir, n int64) analyze.Verdict {
-	s.parser[dir].Lost(n)
-	return analyze.More
+// heard implements listener.
+func (s *sipStream) heard(c *analyze.Conn, dir analyze.Dir, p *http1.Parser) {
+	s.message(c, dir, sip.FromParser(p))
 }
 
 func (s *sipStream) Close(*analyze.Conn, analyze.End) {}

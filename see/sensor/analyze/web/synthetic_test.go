@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -192,7 +193,7 @@ func TestInterpretersNameTheApplication(t *testing.T) {
 func TestManyRequestsWithoutAnswerAreBounded(t *testing.T) {
 	h := analyzetest.NewHost()
 	c := analyzetest.Conn(h, packet.ProtoTCP, 80)
-	s := newHTTP(nil)
+	s := newHTTP(c, nil)
 	req := []byte("GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
 	for range maxWaiting + 10 {
 		s.Data(c, analyze.ToServer, req)
@@ -350,5 +351,19 @@ func drive(t *testing.T, p analyze.Protocol, c *analyze.Conn, b []byte, knob uin
 		s.Close(c, analyze.Evicted)
 	} else {
 		d.Close(c, analyze.Evicted)
+	}
+}
+
+func TestABasicCredentialAsDeliveredIsNamedWithoutIt(t *testing.T) {
+	for credential, want := range map[string]string{"orthanc:orthanc": "orthanc", "admin:admin": "generic", "orthanc:7f3k": "", "orthanc": "", ":": "", strings.Repeat("a", 400) + ":b": ""} {
+		es := httpEvents(t, analyzetest.C("GET /system HTTP/1.1\r\nHost: pacs\r\nAuthorization: Basic "+base64.StdEncoding.EncodeToString([]byte(credential))+"\r\n\r\n"),
+			analyzetest.S("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+		if len(es) != 1 {
+			t.Fatalf("%q: %d events", credential, len(es))
+		}
+		d := es[0].Detail.(*event.HTTP)
+		if d.DefaultCredential != want || d.AuthScheme != "Basic" {
+			t.Errorf("%q: %+v", credential, d)
+		}
 	}
 }

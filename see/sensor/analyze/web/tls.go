@@ -4,12 +4,10 @@ package web
 
 import (
 	"errors"
-	"net/netip"
 	"strings"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
-	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/see/sensor/analyze"
 	"github.com/asepsis/asepsis/wire/tlsmeta"
 )
@@ -163,20 +161,9 @@ func tlsEvidence(c *analyze.Conn, a *tlsmeta.Account, over tlsmeta.Transport, so
 		side analyze.Side
 	}{{a.ServerDir(), analyze.Server}, {a.ClientDir, analyze.Client}} {
 		if chain := a.Chains[side.dir]; len(chain) > 0 {
-			certificateEvidence(c, certificate(c, chain[0]), side.side, source, a.Complete)
+			certificateEvidence(c, chain[0], side.side, source, a.Complete)
 		}
 	}
-}
-
-// certificate parses a certificate, or remembers what it was when parsed before.
-func certificate(c *analyze.Conn, der []byte) *tlsmeta.Certificate {
-	m := c.Memo()
-	if x, ok := m.Recall(analyze.MemoCertificate, der).(*tlsmeta.Certificate); ok {
-		return x
-	}
-	x := tlsmeta.ParseCertificate(der)
-	m.Remember(analyze.MemoCertificate, der, &x)
-	return &x
 }
 
 func tlsMessage(name string, d *event.TLS, e *event.Event) string {
@@ -201,92 +188,6 @@ func tlsMessage(name string, d *event.TLS, e *event.Event) string {
 		sb.WriteString(", alert " + d.Alert)
 	}
 	return sb.String()
-}
-
-// chainOf turns one side's certificates into what events carry.
-func chainOf(c *analyze.Conn, a *tlsmeta.Account, dir int, side analyze.Side, notes []string) ([]event.Certificate, []string) {
-	var out []event.Certificate
-	for i, der := range a.Chains[dir] {
-		x := certificate(c, der)
-		if x.Err != nil {
-			notes = append(notes, "malformed certificate: "+str(x.Err.Error()))
-		}
-		out = append(out, CertificateOf(c, x, i == 0 && side == analyze.Client))
-	}
-	if a.ChainCut[dir] {
-		notes = append(notes, "certificate chain too long or malformed")
-	}
-	return out, notes
-}
-
-// CertificateOf makes of a parsed certificate what events carry. E-mail
-// addresses become pseudonyms; so does the subject of a client's certificate
-// that has one, because it names a person.
-func CertificateOf(c *analyze.Conn, x *tlsmeta.Certificate, client bool) event.Certificate {
-	out := event.Certificate{
-		Subject: str(x.Subject), Issuer: str(x.Issuer), SerialNumber: str(x.Serial), SHA256: x.SHA256,
-		KeyType: x.KeyType, Signature: x.Signature, SelfSigned: x.SelfSigned, IsCA: x.IsCA,
-	}
-	if !x.NotBefore.IsZero() {
-		out.NotBefore = x.NotBefore.UnixMilli()
-	}
-	if !x.NotAfter.IsZero() {
-		out.NotAfter = x.NotAfter.UnixMilli()
-	}
-	for _, list := range [][]string{x.DNSNames, x.IPs, x.URIs} {
-		for _, n := range list {
-			if len(out.SANs) < tlsmeta.MaxNames {
-				out.SANs = append(out.SANs, str(n))
-			}
-		}
-	}
-	for _, m := range x.Emails {
-		if len(out.SANs) < tlsmeta.MaxNames {
-			out.SANs = append(out.SANs, c.Pseudonym(pseudonym.Person, m))
-		}
-	}
-	if client && personal(x) {
-		out.Subject = c.Pseudonym(pseudonym.Person, x.Subject)
-	}
-	return out
-}
-
-// personal reports a certificate that names a person: it has an e-mail address.
-func personal(x *tlsmeta.Certificate) bool {
-	return len(x.Emails) > 0 || strings.Contains(x.Subject, "@") || strings.Contains(x.Subject, "1.2.840.113549.1.9.1=")
-}
-
-func certificateEvidence(c *analyze.Conn, x *tlsmeta.Certificate, side analyze.Side, source string, complete bool) {
-	conf := device.Claimed
-	if complete {
-		conf = device.Verified
-	}
-	source += ".certificate"
-	if side == analyze.Client && personal(x) {
-		return // it identifies who uses the device, not the device
-	}
-	c.Evidence(side, device.AttrTLSSubject, str(x.Subject), source, conf)
-	for i, n := range x.DNSNames {
-		if i < 8 && analyze.IsHostName(n) && strings.Contains(n, ".") {
-			c.Evidence(side, device.AttrFQDN, strings.ToLower(n), source+".san", conf)
-		} else if i < 8 && analyze.IsHostName(n) {
-			c.Evidence(side, device.AttrHostname, n, source+".san", conf)
-		}
-	}
-	for i, s := range x.IPs {
-		if a, err := netip.ParseAddr(s); i < 8 && err == nil && !a.IsLoopback() && !a.IsUnspecified() {
-			c.Evidence(side, device.AttrIP, s, source+".san", device.Claimed)
-		}
-	}
-	switch cn := str(x.CommonName); {
-	case len(x.DNSNames) > 0 || !analyze.IsHostName(cn):
-	case strings.Contains(cn, "."):
-		c.Evidence(side, device.AttrFQDN, strings.ToLower(cn), source+".cn", device.Claimed)
-	default:
-		c.Evidence(side, device.AttrHostname, cn, source+".cn", device.Hint)
-	}
-	// IEEE 802.1AR §8.6: serialNumber in the subject is that of the device.
-	c.Evidence(side, device.AttrSerial, str(x.SubjectSerial), source+".serial-number", device.Structured)
 }
 
 // isGREASEName reports an ALPN value of RFC 8701 §2.

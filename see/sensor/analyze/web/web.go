@@ -40,7 +40,7 @@ import (
 func Protocols(interpreters ...analyze.Interpreter) []analyze.Protocol {
 	return []analyze.Protocol{
 		{Name: "tls", Probe: probeTLS, NewStream: func(*analyze.Conn) analyze.Stream { return new(tlsStream) }},
-		{Name: "http", Probe: probeHTTP, NewStream: func(*analyze.Conn) analyze.Stream { return newHTTP(interpreters) }},
+		{Name: "http", Probe: probeHTTP, NewStream: func(c *analyze.Conn) analyze.Stream { return newHTTP(c, interpreters) }},
 		{Name: "ssh", Probe: probeSSH, NewStream: func(*analyze.Conn) analyze.Stream { return new(sshStream) }},
 		{Name: "mqtt", Probe: probeMQTT, NewStream: func(*analyze.Conn) analyze.Stream { return new(mqttStream) }},
 		{Name: "rtsp", Probe: probeRTSP, NewStream: func(*analyze.Conn) analyze.Stream { return newRTSP() }},
