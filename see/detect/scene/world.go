@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scene
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/asepsis/asepsis/core/device"
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/core/policy"
+	"github.com/asepsis/asepsis/core/theatre"
+	"github.com/asepsis/asepsis/platform/record"
+)
+
+// World is what is known at one time.
+type World struct {
+	devices  map[string]*device.Device // by ID and former ID
+	byIP     map[netip.Addr]string
+	byAE     map[string][]string
+	theatres map[string]theatre.Theatre
+	policy   *policy.Policy
+}
+
+// NewWorld makes a snapshot. It keeps the devices and the policy, which must not change
+// after that. pol may be nil.
+func NewWorld(devs []device.Device, rooms []theatre.Theatre, pol *policy.Policy) *World {
+	w := &World{devices: make(map[string]*device.Device, len(devs)), byIP: map[netip.Addr]string{}, byAE: map[string][]string{}, theatres: make(map[string]theatre.Theatre, len(rooms)), policy: pol}
+	for i := range devs {
+		d := &devs[i]
+		w.devices[d.ID] = d
+		for _, a := range d.Aliases {
+			if _, taken := w.devices[a]; !taken {
+				w.devices[a] = d
+			}
+		}
+		for _, n := range d.Interfaces {
+			for _, ip := range n.IPs {
+				w.byIP[ip] = d.ID
+			}
+		}
+		for _, ae := range d.AETitles {
+			w.byAE[ae] = append(w.byAE[ae], d.ID)
+		}
+	}
+	for _, t := range rooms {
+		w.theatres[t.ID] = t
+	}
+	return w
+}
+
+// Device returns a device by its ID or a former ID, nil when it is not known.
+func (w *World) Device(id string) *device.Device { return w.devices[id] }
+
+// Devices returns all devices in the order of their IDs.
+func (w *World) Devices() []*device.Device {
+	out := make([]*device.Device, 0, len(w.devices))
+	for id, d := range w.devices {
+		if id == d.ID { // not under a former one
+			out = append(out, d)
+		}
+	}
+	slices.SortFunc(out, func(a, b *device.Device) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// DeviceAt returns the device that has an address now, nil when none is known to.
+func (w *World) DeviceAt(ip netip.Addr) *device.Device { return w.devices[w.byIP[ip]] }
+
+// Stations returns the IDs of the devices that have an AE title.
+func (w *World) Stations(ae string) []string { return w.byAE[strings.TrimSpace(ae)] }
+
+// Theatre returns a theatre.
+func (w *World) Theatre(id string) (theatre.Theatre, bool) {
+	t, ok := w.theatres[id]
+	return t, ok
+}
+
+// Theatres returns all theatres in the order of their IDs.
+func (w *World) Theatres() []theatre.Theatre {
+	out := make([]theatre.Theatre, 0, len(w.theatres))
+	for _, t := range w.theatres {
+		out = append(out, t)
+	}
+	slices.SortFunc(out, func(a, b theatre.Theatre) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Policy returns the policy, nil when there is none.
+func (w *World) Policy() *policy.Policy { return w.policy }
+
+// Scene makes the scene of a stored event.
+func (w *World) Scene(r *record.Record, e *event.Event) Scene {
+	s := Scene{Seq: r.Seq, Sensor: r.Sensor, Event: e, Theatre: r.Theatre, World: w}
+	s.Src, s.Dst = w.party(r.SrcDevice, r.Src), w.party(r.DstDevice, r.Dst)
+	if f := e.Flow; f != nil {
+		s.Src.MAC, s.Src.Port, s.Dst.MAC, s.Dst.Port = f.Src.MAC, f.Src.Port, f.Dst.MAC, f.Dst.Port
+	} else if d, ok := e.Detail.(*event.DeviceEvidence); ok {
+		s.Src.MAC = d.Evidence.Subject.MAC
+	}
+	if s.Theatre == "" {
+		for _, p := range []*Party{&s.Src, &s.Dst} {
+			if p.Device != nil && p.Device.Theatre != "" {
+				s.Theatre = p.Device.Theatre
+				break
+			}
+		}
+	}
+	s.Case = theatre.Idle
+	if t, ok := w.theatres[s.Theatre]; ok && t.State.Valid() {
+		s.Case = t.State
+	}
+	return s
+}
+
+func (w *World) party(id string, ip netip.Addr) Party {
+	p := Party{IP: ip, ID: id, Device: w.devices[id]}
+	switch {
+	case id != "":
+		p.Internal = true
+	case !ip.IsValid():
+	case w.policy != nil && w.policy.Covers(ip):
+		p.Internal = true
+	default:
+		p.Internal = ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || ip.IsUnspecified()
+	}
+	return p
+}
