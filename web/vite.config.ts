@@ -37,6 +37,16 @@ export default defineConfig(({ mode }) => ({
         entryFileNames: 'assets/[name].js',
         chunkFileNames: 'assets/[name].js',
         assetFileNames: 'assets/[name][extname]',
+        codeSplitting: {
+          // A shared chunk for what several pages use but the first screen does
+          // not: many small ones compress badly, and one for all would be loaded
+          // by who only looks at the board.
+          includeDependenciesRecursively: false,
+          groups: [
+            { name: 'overlays', test: /src\/ui\/overlay\/(?!load|trigger)|node_modules\/(@radix-ui\/react-(?!tabs|toggle)|@floating-ui|aria-hidden)/, priority: 3 },
+            { name: 'grid', test: /src\/ui\/grid\/|node_modules\/@tanstack\/(react-)?virtual/, priority: 2 },
+          ],
+        },
       },
     },
   },

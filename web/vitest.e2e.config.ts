@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   test: {
-    include: ['e2e/**/*.spec.ts'],
+    include: ['e2e/*.spec.ts'],
     globalSetup: ['e2e/server.ts'],
     fileParallelism: false,
     testTimeout: 60_000,

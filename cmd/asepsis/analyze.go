@@ -18,8 +18,12 @@ import (
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
+	"github.com/asepsis/asepsis/core/policy"
+	"github.com/asepsis/asepsis/platform/policyfile"
 	"github.com/asepsis/asepsis/respond/export"
 	"github.com/asepsis/asepsis/respond/report"
+	"github.com/asepsis/asepsis/rules"
+	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/inventory"
 	"github.com/asepsis/asepsis/see/sensor"
 	"github.com/asepsis/asepsis/wire/capture"
@@ -37,6 +41,9 @@ type output struct {
 	workers     int
 	disabled    []string
 	quiet       bool
+	detect      bool
+	rules       []string
+	policy      string
 	made        bool          // the directory is this run's
 	flush       time.Duration // of exported events, 0 when nobody waits for them
 }
@@ -54,6 +61,9 @@ func (o *output) flags(c *cobra.Command) {
 	f.StringVar(&o.inventory, "inventory", "", "inventory file: read when it exists, and updated")
 	f.IntVar(&o.workers, "workers", -1, "goroutines that analyse flows; 0 means one less than the processors")
 	f.StringSliceVar(&o.disabled, "disable", nil, "analysers not to run, by name")
+	f.BoolVar(&o.detect, "detect", true, "show the events to the detection rules")
+	f.StringArrayVar(&o.rules, "rules", nil, "folder with rules of one's own beside the shipped ones; may be given several times")
+	f.StringVar(&o.policy, "policy", "", "file with zones and conduits; without it zones are proposed from what is seen")
 	f.BoolVar(&o.quiet, "no-progress", false, "no progress bar, even on a terminal")
 }
 
@@ -65,6 +75,7 @@ type job struct {
 	inv       *inventory.Inventory
 	options   report.Options
 	sink      export.Sink // nil unless events are exported
+	spool     *detect.Spool
 }
 
 // prepare checks everything that can be wrong before the first packet is read.
@@ -129,7 +140,41 @@ func (o *output) prepare(c *cobra.Command) (*job, error) {
 	if j.sink != nil {
 		j.options.Events = []sensor.Sink{j.sink}
 	}
+	if o.detect && o.flush == 0 { // what runs on and on detects elsewhere
+		if err := j.rulesOver(o); err != nil {
+			return nil, err
+		}
+	}
 	return j, nil
+}
+
+// rulesOver makes rules see the events once the inventory is final.
+func (j *job) rulesOver(o *output) error {
+	systems := []fs.FS{rules.FS}
+	for _, dir := range o.rules {
+		systems = append(systems, os.DirFS(dir))
+	}
+	content, err := detect.Load(systems...)
+	if err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
+	var pol *policy.Policy
+	if o.policy != "" {
+		if pol, err = policyfile.Load(o.policy); err != nil {
+			return err
+		}
+	}
+	j.spool = &detect.Spool{}
+	j.options.Events = append(j.options.Events, j.spool)
+	j.options.Detect = func(inv *inventory.Inventory) ([]finding.Alert, error) { return j.spool.Run(content, inv, pol) }
+	return nil
+}
+
+// close removes what was kept meanwhile.
+func (j *job) close() {
+	if j.spool != nil {
+		_ = j.spool.Close()
+	}
 }
 
 // finish writes the report and the inventory, and decides the exit code. What
@@ -236,10 +281,12 @@ func analyzeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer j.close()
 			bar := newProgress(c.ErrOrStderr(), files, o.quiet)
 			for _, f := range files {
 				sources = append(sources, bar.watch(f))
 			}
+			tuneForReading()
 			r, err := report.Analyze(c.Context(), names, sources, j.options)
 			bar.finish()
 			if err != nil {

@@ -19,6 +19,8 @@ import (
 	"github.com/asepsis/asepsis/platform/telemetry"
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/respond/api"
+	"github.com/asepsis/asepsis/see/advisory"
+	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/inventory"
 	"github.com/asepsis/asepsis/see/recorder"
 	"github.com/asepsis/asepsis/see/sensor"
@@ -29,20 +31,22 @@ import (
 // settings is the configuration file. Each room documents its own part;
 // `asepsis config show-defaults` prints all of it.
 type settings struct {
-	Data      string               `yaml:"data" doc:"Directory for everything that is kept; --data overrides it. Empty: /var/lib/asepsis for root, else ~/.local/share/asepsis."`
-	Site      site                 `yaml:"site" doc:"The site, usually a hospital."`
-	Networks  []inventory.Network  `yaml:"networks" doc:"The site's networks with their zones. Private addresses belong to the site without being listed."`
-	Devices   []inventory.Override `yaml:"devices" doc:"What is known about devices beforehand. What people set in the console wins."`
-	Sensor    sensor.Config        `yaml:"sensor" doc:"How traffic is followed and analysed."`
-	Live      live.Config          `yaml:"live" doc:"Capture from a network interface."`
-	Inventory inventory.Config     `yaml:"inventory" doc:"How devices are recognised."`
-	Watch     watch.Config         `yaml:"watch" doc:"What a sensor on the bus says about itself."`
-	Bus       bus.Config           `yaml:"bus" doc:"The message bus between sensors and the rest: in this process, or shared."`
-	Store     store.Config         `yaml:"store" doc:"Where events, devices and settings are kept: SQLite in the data directory, or PostgreSQL."`
-	Recorder  recorder.Config      `yaml:"recorder" doc:"How events are written and devices are published."`
-	Console   api.Config           `yaml:"console" doc:"The console and the API."`
-	Access    access.Config        `yaml:"access" doc:"Who may log in, and how."`
-	Telemetry telemetry.Config     `yaml:"telemetry" doc:"Logs and profiles."`
+	Data       string               `yaml:"data" doc:"Directory for everything that is kept; --data overrides it. Empty: /var/lib/asepsis for root, else ~/.local/share/asepsis."`
+	Site       site                 `yaml:"site" doc:"The site, usually a hospital."`
+	Networks   []inventory.Network  `yaml:"networks" doc:"The site's networks with their zones. Private addresses belong to the site without being listed."`
+	Devices    []inventory.Override `yaml:"devices" doc:"What is known about devices beforehand. What people set in the console wins."`
+	Sensor     sensor.Config        `yaml:"sensor" doc:"How traffic is followed and analysed."`
+	Live       live.Config          `yaml:"live" doc:"Capture from a network interface."`
+	Inventory  inventory.Config     `yaml:"inventory" doc:"How devices are recognised."`
+	Watch      watch.Config         `yaml:"watch" doc:"What a sensor on the bus says about itself."`
+	Bus        bus.Config           `yaml:"bus" doc:"The message bus between sensors and the rest: in this process, or shared."`
+	Store      store.Config         `yaml:"store" doc:"Where events, devices and settings are kept: SQLite in the data directory, or PostgreSQL."`
+	Recorder   recorder.Config      `yaml:"recorder" doc:"How events are written and devices are published."`
+	Detect     detect.Config        `yaml:"detect" doc:"What needs a person: rules, policy, and how it is found."`
+	Advisories advisory.Config      `yaml:"advisories" doc:"How devices are compared with published vulnerabilities."`
+	Console    api.Config           `yaml:"console" doc:"The console and the API."`
+	Access     access.Config        `yaml:"access" doc:"Who may log in, and how."`
+	Telemetry  telemetry.Config     `yaml:"telemetry" doc:"Logs and profiles."`
 }
 
 type site struct {
@@ -52,7 +56,7 @@ type site struct {
 func defaults() settings {
 	return settings{
 		Sensor: sensor.Default(), Live: live.Default(), Inventory: inventory.Default(), Watch: watch.Default(), Bus: bus.Default(),
-		Store: store.Default(), Recorder: recorder.Default(), Console: api.Default(), Access: access.Default(), Telemetry: telemetry.Default(),
+		Store: store.Default(), Recorder: recorder.Default(), Advisories: advisory.Default(), Detect: detect.Default(), Console: api.Default(), Access: access.Default(), Telemetry: telemetry.Default(),
 	}
 }
 

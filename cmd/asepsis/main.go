@@ -64,8 +64,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return withHint(err, "asepsis "+strings.TrimPrefix(c.CommandPath(), "asepsis ")+" --help lists the flags")
 	})
-	root.AddCommand(upCommand(), analyzeCommand(), sensorCommand(), recorderCommand(), consoleCommand(), devicesCommand(), eventsCommand(),
-		inventoryCommand(), configCommand(), versionCommand())
+	root.AddCommand(upCommand(), analyzeCommand(), sensorCommand(), recorderCommand(), detectCommand(), consoleCommand(), devicesCommand(), eventsCommand(), findingsCommand(), advisoriesCommand(), knowledgeCommand(),
+		inventoryCommand(), policyCommand(), configCommand(), rulesCommand(), versionCommand())
 	return root
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,10 @@ import (
 	"github.com/asepsis/asepsis/platform/telemetry"
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/respond/api"
+	"github.com/asepsis/asepsis/rules"
+	"github.com/asepsis/asepsis/see/clock"
 	"github.com/asepsis/asepsis/see/demo"
+	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/inventory"
 	"github.com/asepsis/asepsis/see/recorder"
 	"github.com/asepsis/asepsis/see/watch"
@@ -181,7 +185,29 @@ func (p *platform) addRecorder() error {
 		return err
 	}
 	p.rooms = append(p.rooms, lifecycle.Room{Name: "recorder", Run: r.Run, Ready: r.Ready, Drain: 30 * time.Second})
+	return p.addAdvisories() // beside the recorder: where devices are written
+}
+
+// addDetect makes the room that finds what needs a person.
+func (p *platform) addDetect() error {
+	cases := p.bus.NewPublisher("clock", bus.PublisherOptions{})
+	r, err := detect.New(p.set.Detect, detect.RoomDeps{
+		Store: p.store, Rules: rules.FS, Bus: p.bus, Log: p.log.With("room", "detect"), Secret: p.detectSecret(),
+		Emit: func(c clock.Change) { cases.Emit(c.Event()) },
+	})
+	if err != nil {
+		return err
+	}
+	p.rooms = append(p.rooms, lifecycle.Room{Name: "cases", Run: cases.Run},
+		lifecycle.Room{Name: "detect", Run: r.Run, Ready: r.Ready, Drain: 30 * time.Second})
 	return nil
+}
+
+// detectSecret keys what detection counts by hash. It is the same in all processes that have
+// the site's key.
+func (p *platform) detectSecret() [16]byte {
+	sum := sha256.Sum256([]byte(p.key.Of("detect", "what detection counts")))
+	return [16]byte(sum[:16])
 }
 
 func (p *platform) addWatch(name string, in watch.Input) error {
@@ -216,7 +242,7 @@ func (p *platform) addConsole() error {
 		}
 	}
 	server, err = api.New(p.set.Console, api.Deps{
-		Store: p.store, Bus: p.bus, Access: a, Web: web.Dist(), Dir: p.dir, Demo: p.demo, Version: version,
+		Store: p.store, Bus: p.bus, Access: a, Web: web.Dist(), Dir: p.dir, Rules: rules.FS, RulesDir: p.set.Detect.RulesDir, Policy: p.set.Detect.Policy, Demo: p.demo, Version: version,
 		Log: p.log.With("room", "console"), Now: time.Now, Metrics: p.metrics, Ready: ready,
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -132,12 +133,16 @@ func eventsCommand() *cobra.Command {
 	list.Flags().IntVar(&q.limit, "limit", 50, "at most so many")
 	list.Flags().BoolVar(&q.oldest, "oldest", false, "oldest first")
 	tail := &cobra.Command{Use: "tail", Short: "Print events as they happen", Args: cobra.NoArgs,
+		Long: "Print events as they happen, until it is interrupted. Where the connection breaks it is made again, and goes on after the last event that was printed.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cl, err := r.client()
 			if err != nil {
 				return err
 			}
-			return explain(cl.Stream(c.Context(), "/events/stream", q.values(), func(kind, _ string, data []byte) error {
+			broken := func(why error, wait time.Duration) {
+				_, _ = fmt.Fprintf(c.ErrOrStderr(), "asepsis: the stream of events broke: %v; trying again in %s\n", why, wait.Round(100*time.Millisecond))
+			}
+			return explain(cl.Follow(c.Context(), "/events/stream", q.values(), broken, func(kind, _ string, data []byte) error {
 				if r.format == "json" {
 					_, err := fmt.Fprintf(c.OutOrStdout(), "{\"kind\":%q,\"data\":%s}\n", kind, data)
 					return err

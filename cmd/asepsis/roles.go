@@ -28,6 +28,25 @@ func recorderCommand() *cobra.Command {
 	return c
 }
 
+// detectCommand runs detection alone.
+func detectCommand() *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:   "detect --bus URL --store URL",
+		Short: "Find what needs a person, over a shared bus and store",
+		Long: "Shows every event of the store to the rules. Several of them share the work; when one\n" +
+			"is gone, the others take its part over within seconds and miss nothing.",
+		Example: "  asepsis detect --bus nats://bus.hospital.example:4222 --store postgres://asepsis@db.hospital.example/asepsis",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.role(c, (*platform).addDetect)
+		},
+	}
+	f.shared(c)
+	f.stores(c)
+	return c
+}
+
 // consoleCommand runs the API and the console alone.
 func consoleCommand() *cobra.Command {
 	var f upFlags

@@ -35,7 +35,7 @@ func newHospital(t *testing.T) *hospital {
 	guard(t, filepath.Join(pgDir, "pgdata", "postmaster.pid"))
 	pg, err := pgtest.New(t.Context(), pgDir)
 	if errors.Is(err, pgtest.ErrAbsent) {
-		t.Skip(err)
+		t.Skip("PostgreSQL is not installed (Debian package postgresql)")
 	}
 	if err != nil {
 		t.Fatal(err)

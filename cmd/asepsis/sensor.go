@@ -44,7 +44,7 @@ func sensorCommand() *cobra.Command {
 				}
 				return shared.watchOnBus(c)
 			}
-			o.flush = 100 * time.Millisecond
+			o.flush, o.detect = 100*time.Millisecond, false // it runs on: asepsis up and asepsis detect find what needs a person
 			j, err := o.prepare(c)
 			if err != nil {
 				return err

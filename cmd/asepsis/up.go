@@ -119,6 +119,9 @@ func (f *upFlags) up(c *cobra.Command) error {
 	if err := p.addRecorder(); err != nil {
 		return err
 	}
+	if err := p.addDetect(); err != nil {
+		return err
+	}
 	if f.demo {
 		if err := p.addDemo(c.Context()); err != nil {
 			return err

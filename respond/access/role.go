@@ -29,8 +29,11 @@ const (
 	Read         Permission = "read" // everything but users, others' tokens and the audit trail
 	ViewEdit     Permission = "view.edit"
 	TheatreState Permission = "theatre.state"
+	FindingEdit  Permission = "finding.edit" // decide about findings, suppress, run backtests
+	PacketRead   Permission = "packet.read"  // packets as they were seen, patient data in clear
 	DeviceEdit   Permission = "device.edit"
 	TheatreEdit  Permission = "theatre.edit"
+	RuleEdit     Permission = "rule.edit" // switch rules, write own ones
 	SettingsEdit Permission = "settings.edit"
 	UserEdit     Permission = "user.edit"
 	AuditRead    Permission = "audit.read"
@@ -46,7 +49,7 @@ func Roles() []Role { return []Role{Viewer, Analyst, Biomed, Engineer, Admin} }
 
 // Permissions lists all permissions, in the order in which roles gain them.
 func Permissions() []Permission {
-	return []Permission{Read, ViewEdit, TheatreState, DeviceEdit, TheatreEdit, SettingsEdit, UserEdit, AuditRead}
+	return []Permission{Read, ViewEdit, TheatreState, FindingEdit, PacketRead, DeviceEdit, TheatreEdit, RuleEdit, SettingsEdit, UserEdit, AuditRead}
 }
 
 // upTo says how many of Permissions a role has.
@@ -55,13 +58,13 @@ func (r Role) upTo() int {
 	case Viewer:
 		return 1
 	case Analyst:
-		return 3
+		return 5
 	case Biomed:
-		return 4
-	case Engineer:
 		return 6
+	case Engineer:
+		return 9
 	case Admin:
-		return 8
+		return 11
 	}
 	return 0
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/see/inventory"
@@ -32,13 +33,14 @@ func className(c device.Class) string {
 	return classNames[device.ClassUnknown]
 }
 
-// rowOf is a device as lists show it. set are the attributes that the edits name.
-func rowOf(d *device.Device, set []string) DeviceRow {
+// rowOf is a device as lists show it at a moment. set are the attributes that the
+// edits name.
+func rowOf(d *device.Device, set []string, now time.Time) DeviceRow {
 	row := DeviceRow{
 		ID: d.ID, Name: inventory.Title(d), Class: string(d.Class), ClassName: className(d.Class), Confidence: int(d.Confidence), Medical: d.Class.Medical(),
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, Serial: d.Serial, OS: d.OS,
 		MACs: []string{}, IPs: []string{}, VLANs: []uint16{}, AETitles: orEmpty(d.AETitles),
-		Theatre: d.Theatre, Zone: d.Zone, Criticality: string(d.Criticality), Speaks: speaks(d), Conflicts: len(d.Conflicts),
+		Theatre: d.Theatre, Zone: d.Zone, Criticality: string(d.Criticality), Speaks: speaks(d), Conflicts: len(d.Conflicts), Certificate: string(validity(d, now)),
 		First: stamp(d.First), Last: stamp(d.Last), ByPerson: slices.Clone(orEmpty(set)),
 	}
 	if row.Class == "" {
@@ -101,13 +103,36 @@ func speaks(d *device.Device) []string {
 	return slices.Compact(out)
 }
 
-// fullDevice is a device with all that is known of it.
-func fullDevice(d *device.Device, w *world) Device {
-	row := rowOf(d, w.byPerson[d.ID])
+// validity is how the certificate stands that expires first.
+func validity(d *device.Device, now time.Time) device.Validity {
+	if len(d.Certs) == 0 {
+		return device.ValidityUnknown
+	}
+	v, _ := d.Certs[0].Validity(now)
+	return v
+}
+
+// nextValidity returns when a row of the devices changes because a certificate
+// expires, the zero time for never.
+func nextValidity(devices []device.Device, now time.Time) (next time.Time) {
+	for i := range devices {
+		if len(devices[i].Certs) == 0 {
+			continue
+		}
+		if _, t := devices[i].Certs[0].Validity(now); !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	return next
+}
+
+// fullDevice is a device with all that is known of it at a moment.
+func fullDevice(d *device.Device, w *world, now time.Time) Device {
+	row := rowOf(d, w.byPerson[d.ID], now)
 	out := Device{
 		DeviceRow: row, Aliases: orEmpty(d.Aliases), ClassWhy: d.ClassWhy, UDI: d.UDI, Via: d.Via, RandomisedMAC: d.Randomised,
 		Interfaces: []Interface{}, Services: orEmpty(d.Services), Uses: orEmpty(d.Uses), Facts: map[string]DeviceFact{},
-		ConflictList: []Conflict{}, Joined: []Join{}, Notes: []Note{}, Evidence: []Evidence{}, FindingList: []Finding{},
+		ConflictList: []Conflict{}, Joined: []Join{}, Notes: []Note{}, Certificates: []DeviceCertificate{}, Evidence: []Evidence{}, FindingList: []Finding{},
 	}
 	for _, n := range d.Interfaces {
 		i := Interface{IPs: []string{}, VLANs: orEmpty(n.VLANs)}
@@ -127,6 +152,13 @@ func fullDevice(d *device.Device, w *world) Device {
 	}
 	for _, j := range d.Joined {
 		out.Joined = append(out.Joined, Join{Why: j.Why, Confidence: int(j.Confidence)})
+	}
+	for i := range d.Certs {
+		c := &d.Certs[i]
+		v, _ := c.Validity(now)
+		out.Certificates = append(out.Certificates, DeviceCertificate{Service: c.Service, Validity: string(v), NotBefore: c.NotBefore.UTC().Format(time.RFC3339),
+			NotAfter: c.NotAfter.UTC().Format(time.RFC3339), Issuer: c.Issuer, SelfSigned: c.SelfSigned, KeyType: c.KeyType, KeyBits: c.KeyBits, SHA256: c.SHA256,
+			Source: c.Source, Confidence: int(c.Confidence), First: stamp(c.First), Last: stamp(c.Last)})
 	}
 	for _, n := range d.Notes {
 		out.Notes = append(out.Notes, Note{Text: n.Text, Who: n.Who, At: stamp(n.At)})

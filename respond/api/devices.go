@@ -63,7 +63,7 @@ func (s *Server) getDevices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tag := fmt.Sprintf(`"%x-%x-%x"`, world.revision, world.findRev, s.started.UnixNano())
+	tag := fmt.Sprintf(`"%x-%x-%x-%x"`, world.revision, world.findRev, world.validUntil.Unix(), s.started.UnixNano())
 	if f.seenAfter == 0 {
 		w.Header().Set("ETag", tag)
 		w.Header().Set("Cache-Control", "private, no-cache")
@@ -197,7 +197,7 @@ func (s *Server) device(r *http.Request, id string) (Device, error) {
 	if err != nil {
 		return Device{}, err
 	}
-	return fullDevice(&d, world), nil
+	return fullDevice(&d, world, s.now()), nil
 }
 
 func (s *Server) findDevice(r *http.Request, id string) (device.Device, error) {

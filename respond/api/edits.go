@@ -244,7 +244,7 @@ func (s *Server) edited(w http.ResponseWriter, r *http.Request, id string, befor
 			*attribute(&d, kind) = *v
 		}
 	}
-	return send(w, r, http.StatusOK, fullDevice(&d, world))
+	return send(w, r, http.StatusOK, fullDevice(&d, world, s.now()))
 }
 
 // attribute is where a device has what an edit sets.

@@ -16,6 +16,11 @@ import (
 func (s *Server) Background(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
+	stopFindings, err := s.dep.Bus.Listen("findings", s.heardFindings)
+	if err != nil {
+		return err
+	}
+	defer stopFindings()
 	stop, err := s.dep.Bus.Listen("changed", s.heard)
 	if err != nil {
 		return err

@@ -152,6 +152,8 @@ func groups(rec *record.Record, e *event.Event, row *EventRow) []EventGroup {
 		f.evidence(d)
 	case *event.SensorHealth:
 		f.health(d)
+	case *event.TheatreActivity:
+		f.theatreActivity(d)
 	}
 	f.outcome(rec, e)
 	f.ends(rec, e, row)

@@ -56,6 +56,8 @@ func (f *fieldSet) connection(d *event.Connection) {
 	f.yes("evicted", "Ended by the sensor's memory bound", d.Evicted)
 }
 
+func msOrEmpty(ms int64) string { return zeroIsEmpty(ms * 1_000_000) }
+
 func zeroIsEmpty(ns int64) string {
 	if ns == 0 {
 		return ""
@@ -136,6 +138,8 @@ func (f *fieldSet) http(d *event.HTTP) {
 	f.text("user_agent", "User agent", d.UserAgent)
 	f.text("server", "Server", d.Server)
 	f.text("auth_scheme", "Authorization", d.AuthScheme)
+	f.text("default_credential", "Credential as delivered", d.DefaultCredential)
+	f.texts("suspicious", "Attack patterns", d.Suspicious)
 	f.text("www_authenticate", "Asked for", d.WWWAuthenticate)
 	f.yes("token_in_url", "A credential is in the address", d.TokenInURL)
 	f.text("content_type", "Request type", d.ContentType)
@@ -240,6 +244,7 @@ func (f *fieldSet) ftp(d *event.FTP) {
 		f.text("reply", "Reply", strings.TrimSpace(fmt.Sprintf("%d %s", d.Code, d.Reply)))
 	}
 	f.yes("cleartext", "Credentials went over in clear", d.Cleartext)
+	f.text("default_credential", "Credential as delivered", d.DefaultCredential)
 	if d.DataPort > 0 {
 		f.text("data_port", "Data port", itoa(d.DataPort))
 	}
@@ -300,4 +305,16 @@ func (f *fieldSet) health(d *event.SensorHealth) {
 	f.count("events_dropped", "Events lost", d.EventsDropped)
 	f.count("analyser_panics", "Analyser faults", d.AnalyserPanics)
 	f.count("analyser_over_budget", "Analyses over budget", d.AnalyserBudget)
+}
+
+func (f *fieldSet) theatreActivity(d *event.TheatreActivity) {
+	f.group("Theatre")
+	f.text("theatre_uid", "Theatre", d.Theatre)
+	f.text("case_state", "State", d.State)
+	f.text("prev_case_state", "Before", d.Before)
+	f.text("case_source", "Known from", d.Source)
+	f.text("conflict_reason", "Conflict", d.Conflict)
+	f.text("slot_start_time", "Start", msOrEmpty(d.Start))
+	f.text("slot_end_time", "End", msOrEmpty(d.End))
+	f.text("appointment_pseudonym", "Appointment", d.AppointmentRef)
 }

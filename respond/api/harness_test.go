@@ -143,7 +143,7 @@ func (h *house) watch(ctx context.Context, run func(string, func(context.Context
 		h.t.Fatal(err)
 	}
 	shift := captureShift(h.t, file)
-	w, err := watch.New(watch.Config{Name: "theatre-span", ReportEvery: 200 * time.Millisecond, HealthEvery: time.Minute}, watch.Deps{
+	w, err := watch.New(watch.Config{Name: "theatre-span", ReportEvery: 200 * time.Millisecond, HealthEvery: time.Minute, KeepPackets: 8 << 20}, watch.Deps{
 		Bus: h.bus, Sensor: sensor.Default(), Key: key, Log: slog.New(slog.DiscardHandler),
 		Input: watch.Input{Label: filepath.Base(file), Finite: true, Open: func(context.Context) (watch.Opened, error) {
 			f, err := sensor.OpenFile(file)

@@ -7,15 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"hash/fnv"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/platform/store"
+	"github.com/asepsis/asepsis/see/detect/alert"
 	"github.com/asepsis/asepsis/see/inventory"
 	"github.com/asepsis/asepsis/see/recorder"
 )
@@ -50,12 +49,15 @@ type world struct {
 	devices   []device.Device
 	rows      []DeviceRow
 	index     map[string]int // device by ID and by former ID
-	findings  []Finding
+	findings  []Finding      // that need somebody now: not closed, hidden or put off
+	all       []Finding      // the others too
 	theatres  []Theatre
 	settings  Settings
 	zone      *time.Location
 	byPerson  map[string][]string // attributes that people set, by device; as far as devices do not say themselves
 	roomNames map[string]string
+
+	validUntil time.Time // when a certificate in the rows expires or is about to, zero for never
 
 	once         sync.Once
 	body, packed []byte // the whole device list
@@ -93,6 +95,9 @@ type knowledge struct {
 	now   func() time.Time
 	log   *slog.Logger
 
+	alerts *alert.Index
+	loaded time.Time // when all alerts were read; under mu
+
 	edits   func(context.Context) ([]inventory.Edit, error) // these are set once, before use
 	changes func(what string, revision uint64)
 	wake    chan struct{} // capacity 1
@@ -111,7 +116,7 @@ type knowledge struct {
 }
 
 func newKnowledge(st store.Store, now func() time.Time, log *slog.Logger) *knowledge {
-	return &knowledge{store: st, now: now, log: log, wake: make(chan struct{}, 1)}
+	return &knowledge{store: st, now: now, log: log, wake: make(chan struct{}, 1), alerts: alert.NewIndex(st)}
 }
 
 // changed makes the next request see what was just written.
@@ -216,7 +221,7 @@ func (k *knowledge) look(ctx context.Context, force bool) (*world, error) {
 	was := k.cur
 	k.cur, k.looked = w, now
 	if was != nil && was != w && k.changes != nil {
-		if was.revision != w.revision {
+		if was.revision != w.revision || !was.validUntil.Equal(w.validUntil) {
 			k.changes("devices", w.revision)
 		}
 		if was.findRev != w.findRev {
@@ -236,8 +241,8 @@ func (k *knowledge) read(ctx context.Context, dirty, hint bool) (*world, error) 
 	now := k.now()
 	next := world{}
 	if k.cur != nil {
-		next = world{revision: k.cur.revision, findRev: k.cur.findRev, devices: k.cur.devices, rows: k.cur.rows, index: k.cur.index, findings: k.cur.findings,
-			theatres: k.cur.theatres, settings: k.cur.settings, zone: k.cur.zone, byPerson: k.cur.byPerson, roomNames: k.cur.roomNames}
+		next = world{revision: k.cur.revision, findRev: k.cur.findRev, devices: k.cur.devices, rows: k.cur.rows, index: k.cur.index, findings: k.cur.findings, all: k.cur.all,
+			theatres: k.cur.theatres, settings: k.cur.settings, zone: k.cur.zone, byPerson: k.cur.byPerson, roomNames: k.cur.roomNames, validUntil: k.cur.validUntil}
 	}
 	docs, devs := false, false
 	if k.cur == nil || dirty || hint || now.Sub(k.docsRead) >= documentsIn || now.Before(k.docsRead) {
@@ -269,7 +274,8 @@ func (k *knowledge) read(ctx context.Context, dirty, hint bool) (*world, error) 
 			devs = true
 		}
 	}
-	if !devs && !docs {
+	turned := !next.validUntil.IsZero() && !now.Before(next.validUntil)
+	if !devs && !docs && !turned {
 		if k.cur != nil && sameDocuments(k.cur, &next) {
 			return k.cur, nil
 		}
@@ -283,8 +289,10 @@ func (k *knowledge) read(ctx context.Context, dirty, hint bool) (*world, error) 
 		for i := range next.devices {
 			next.index[next.devices[i].ID] = i
 		}
-		next.rows = k.rows(&next)
-		nameFindings(&next)
+		next.rows = k.rows(&next, now)
+		next.validUntil = nextValidity(next.devices, now)
+		nameFindings(&next, now.UnixNano())
+		countFindings(&next)
 	}
 	return &next, nil
 }
@@ -298,7 +306,17 @@ func sameTheatres(a, b *world) bool {
 }
 
 // rows makes the rows of all devices.
-func (k *knowledge) rows(w *world) []DeviceRow {
+func (k *knowledge) rows(w *world, now time.Time) []DeviceRow {
+	rows := make([]DeviceRow, len(w.devices))
+	for i := range w.devices {
+		d := &w.devices[i]
+		rows[i] = rowOf(d, w.byPerson[d.ID], now)
+	}
+	return rows
+}
+
+// countFindings says of each device how many findings it has that need somebody.
+func countFindings(w *world) {
 	count := map[string]int{}
 	worst := map[string]Severity{}
 	for _, f := range w.findings {
@@ -307,27 +325,8 @@ func (k *knowledge) rows(w *world) []DeviceRow {
 			worst[d.ID] = max(worst[d.ID], f.Severity)
 		}
 	}
-	rows := make([]DeviceRow, len(w.devices))
-	for i := range w.devices {
-		d := &w.devices[i]
-		rows[i] = rowOf(d, w.byPerson[d.ID])
-		rows[i].Findings, rows[i].Worst = count[d.ID], worst[d.ID]
-	}
-	return rows
-}
-
-// nameFindings puts the names of devices into the findings.
-func nameFindings(w *world) {
-	w.findings = slices.Clone(w.findings)
-	for i := range w.findings {
-		f := &w.findings[i]
-		f.Devices = slices.Clone(f.Devices)
-		for j := range f.Devices {
-			f.Devices[j].Name = cmp.Or(w.deviceName(f.Devices[j].ID), f.Devices[j].ID)
-			if row, ok := w.row(f.Devices[j].ID); ok && f.Theatre == "" {
-				f.Theatre = row.Theatre
-			}
-		}
+	for i := range w.rows {
+		w.rows[i].Findings, w.rows[i].Worst = count[w.rows[i].ID], worst[w.rows[i].ID]
 	}
 }
 
@@ -364,26 +363,8 @@ func (k *knowledge) readDocuments(ctx context.Context, w *world) error {
 	}
 	slices.SortStableFunc(w.theatres, func(a, b Theatre) int { return cmp.Or(a.Order-b.Order, cmp.Compare(a.ID, b.ID)) })
 
-	if docs, err = documents(ctx, k.store, kindFinding, maxFindings); err != nil {
+	if err := k.readFindings(ctx, w); err != nil {
 		return err
-	}
-	h := fnv.New64a()
-	findings := make([]Finding, 0, len(docs))
-	for _, d := range docs {
-		_, _ = h.Write(strconv.AppendUint([]byte(d.ID+" "), d.Revision, 10))
-		f, err := findingOf(d)
-		if err != nil {
-			k.log.Error("a finding cannot be read and is left out", "finding", d.ID, "error", err)
-			continue
-		}
-		findings = append(findings, f)
-	}
-	if rev := h.Sum64() >> 11; rev != w.findRev || w.findings == nil { // 53 bits: a number in JavaScript too
-		w.findRev = rev
-		slices.SortStableFunc(findings, func(a, b Finding) int {
-			return cmp.Or(int(b.Severity)-int(a.Severity), cmp.Compare(b.Last, a.Last), cmp.Compare(a.ID, b.ID))
-		})
-		w.findings = findings
 	}
 	w.settings, err = readSettings(ctx, k.store)
 	if err != nil {
@@ -410,20 +391,6 @@ func readSettings(ctx context.Context, st store.Documents) (Settings, error) {
 	}
 	s.Revision = d.Revision
 	return s, nil
-}
-
-// savedFinding is the document that the recorder writes.
-func findingOf(d store.Document) (Finding, error) {
-	var f recorder.Finding
-	if err := json.Unmarshal(d.Body, &f); err != nil {
-		return Finding{}, err
-	}
-	out := Finding{ID: d.ID, Rule: f.Rule, Severity: Severity(f.Severity), Title: f.Title, Room: f.Room, Theatre: f.Theatre, Count: f.Count,
-		First: stamp(f.First), Last: stamp(f.Last), Attack: orEmpty(f.Attack), Evidence: orEmpty(f.Evidence), Devices: []NamedDevice{}}
-	for _, id := range f.Devices {
-		out.Devices = append(out.Devices, NamedDevice{ID: id})
-	}
-	return out, nil
 }
 
 // setByPeople says which attributes of which device people set and nobody gave

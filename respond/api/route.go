@@ -9,6 +9,7 @@ import (
 
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/respond/problem"
+	"github.com/asepsis/asepsis/respond/triage"
 )
 
 // prefix stands before every path of the API.
@@ -37,6 +38,8 @@ func (s *Server) table() []route {
 		deviceEdit   = access.DeviceEdit
 		theatreEdit  = access.TheatreEdit
 		settingsEdit = access.SettingsEdit
+		findingEdit  = access.FindingEdit
+		ruleEdit     = access.RuleEdit
 	)
 	var out []route
 	add := func(method, path string, need access.Permission, h handler) *route {
@@ -76,6 +79,40 @@ func (s *Server) table() []route {
 	add("GET", "/stream", read, s.getStream).long = true
 
 	add("GET", "/findings", read, s.getFindings)
+	add("POST", "/findings/bulk", findingEdit, s.postBulk)
+	add("GET", "/findings/{id}", read, s.getFinding)
+	add("GET", "/findings/{id}/packets.pcap", access.PacketRead, s.getFindingPackets).long = true
+	for _, a := range triage.Actions() {
+		add("POST", "/findings/{id}/"+string(a), findingEdit, s.decide(a))
+	}
+	add("GET", "/rules", read, s.getRules)
+	add("POST", "/rules", ruleEdit, s.postRule)
+	add("POST", "/rules/test", read, s.postRuleTest)
+	add("GET", "/events/{id}/explain", read, s.getExplain)
+	add("GET", "/rules/{id}", read, s.getRule)
+	add("PUT", "/rules/{id}", ruleEdit, s.putRule)
+	add("DELETE", "/rules/{id}", ruleEdit, s.deleteRule)
+	add("POST", "/rules/{id}/enable", ruleEdit, s.switchRule(false))
+	add("POST", "/rules/{id}/disable", ruleEdit, s.switchRule(true))
+	add("GET", "/backtests", read, s.getBacktests)
+	add("POST", "/backtests", findingEdit, s.postBacktest)
+	add("GET", "/backtests/{id}", read, s.getBacktest)
+	add("DELETE", "/backtests/{id}", findingEdit, s.deleteBacktest)
+	add("GET", "/suppressions", read, s.getSuppressions)
+	add("POST", "/suppressions", findingEdit, s.postSuppression)
+	add("GET", "/suppressions/{id}", read, s.getSuppression)
+	add("PUT", "/suppressions/{id}", findingEdit, s.putSuppression)
+	add("DELETE", "/suppressions/{id}", findingEdit, s.deleteSuppression)
+	add("GET", "/maintenance", read, s.getMaintenance)
+	add("POST", "/maintenance", deviceEdit, s.postMaintenance)
+	add("PUT", "/maintenance/{id}", deviceEdit, s.putMaintenance)
+	add("DELETE", "/maintenance/{id}", deviceEdit, s.deleteMaintenance)
+	add("GET", "/baselines", read, s.getBaselines)
+	add("POST", "/baselines", findingEdit, s.postBaseline)
+	add("GET", "/alert-budget", read, s.getBudget)
+	add("PUT", "/alert-budget", settingsEdit, s.putBudget)
+	add("GET", "/alert-budget/status", read, s.getBudgetStatus)
+	s.advisoryRoutes(add)
 	add("GET", "/sensors", read, s.getSensors)
 	add("GET", "/sensors/{name}/series", read, s.getSeries)
 	add("GET", "/storage", read, s.getStorage)

@@ -12,11 +12,15 @@ import (
 	"github.com/asepsis/asepsis/respond/problem"
 )
 
-// maxFound is how many devices a search answers with.
-const maxFound = 20
+// maxFound is how many devices a search answers with, maxFoundFindings how many findings.
+const (
+	maxFound         = 20
+	maxFoundFindings = 8
+)
 
 // getSearch finds devices and rooms by any of their names and addresses, the best
-// match first: a whole name or address before its beginning before a part of it.
+// match first: a whole name or address before its beginning before a part of it; and
+// findings that need somebody, in which all words occur, the worst first.
 func (s *Server) getSearch(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	q := strings.TrimSpace(p.text("q", 256))
@@ -47,9 +51,16 @@ func (s *Server) getSearch(w http.ResponseWriter, r *http.Request) error {
 	slices.SortStableFunc(hits, func(a, b hit) int {
 		return cmp.Or(b.rank-a.rank, cmp.Compare(world.devices[b.at].Last, world.devices[a.at].Last))
 	})
-	out := SearchResult{Devices: []DeviceRow{}, Theatres: []NamedRoom{}, EventsQuery: eventsQuery(q)}
+	out := SearchResult{Devices: []DeviceRow{}, Theatres: []NamedRoom{}, Findings: []Finding{}, EventsQuery: eventsQuery(q)}
 	for _, h := range hits[:min(len(hits), maxFound)] {
 		out.Devices = append(out.Devices, world.rows[h.at])
+	}
+	words := strings.Fields(word)
+	for i := range world.findings {
+		f := &world.findings[i]
+		if len(out.Findings) < maxFoundFindings && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(f.search, w) }) {
+			out.Findings = append(out.Findings, *f)
+		}
 	}
 	for _, t := range world.theatres {
 		if containsFold(t.ID, word) || containsFold(t.Name, word) || containsFold(t.Building, word) {

@@ -288,7 +288,16 @@ func (s *Server) getStorage(w http.ResponseWriter, r *http.Request) error {
 		out.Days = append(out.Days, StorageDay{d.Day, d.Events, d.Bytes})
 	}
 	h := s.watch.now(r.Context())
-	out.Bus = StorageBus{Messages: h.bus.Messages, Bytes: h.bus.Bytes, Mode: h.bus.Mode}
+	out.Bus = StorageBus{Messages: h.bus.Messages, Bytes: h.bus.Bytes, Mode: h.bus.Mode, Sites: []BusSite{}}
+	if hub := h.bus.Hub; hub != nil {
+		out.Bus.Hub = &BusHub{Connected: hub.Connected, Waiting: hub.Lag}
+		if !hub.Oldest.IsZero() {
+			out.Bus.Hub.Oldest = stampOrNil(hub.Oldest.UnixNano())
+		}
+	}
+	for _, site := range h.bus.Sites {
+		out.Bus.Sites = append(out.Bus.Sites, busSite(site, h.at))
+	}
 	if h.busErr != nil {
 		out.Bus.Mode = "away"
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/respond/access"
+	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/inventory"
 )
 
@@ -48,6 +49,12 @@ type Deps struct {
 	Now     func() time.Time
 	Metrics *prometheus.Registry // what /metrics gives, and where the server's own metrics go; nil for a new one
 
+	// Rules are those that are shipped; RulesDir and Policy are as in detect.Config. Without
+	// Rules nothing can be said about rules.
+	Rules    fs.FS
+	RulesDir string
+	Policy   string
+
 	// Ready says for each room whether it can do its work now; /readyz asks all.
 	Ready map[string]func(context.Context) error
 }
@@ -60,15 +67,18 @@ type Server struct {
 	now     func() time.Time
 	started time.Time
 
-	know    *knowledge
-	watch   *watcher
-	notices *notices
-	metrics *metrics
-	static  *static
-	routes  []route
-	handler http.Handler
-	hosts   map[string]bool
-	certs   *certificates // nil when plain
+	know      *knowledge
+	advisory  *advisoryShelf
+	watch     *watcher
+	notices   *notices
+	metrics   *metrics
+	static    *static
+	rules     *rulebook
+	backtests *backtests
+	routes    []route
+	handler   http.Handler
+	hosts     map[string]bool
+	certs     *certificates // nil when plain
 
 	requests chan struct{} // one slot for each request under way
 	exports  chan struct{}
@@ -107,6 +117,9 @@ func New(cfg Config, dep Deps) (*Server, error) {
 	}
 	s.streams.most, s.streams.mostEach = cfg.Streams.Max, cfg.Streams.MaxPerSession
 	s.know = newKnowledge(dep.Store, dep.Now, dep.Log)
+	s.advisory = newAdvisoryShelf(dep.Store)
+	s.rules = &rulebook{s: s}
+	s.backtests = newBacktests(s)
 	s.know.edits = func(ctx context.Context) ([]inventory.Edit, error) { return s.askEdits(ctx, "") }
 	s.notices = newNotices()
 	s.know.changes = func(what string, revision uint64) { s.notices.tell(notice{what, revision}) }
@@ -197,6 +210,10 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Warn("notices of changes are not heard; lists are refreshed by the clock", "error", err)
 		stop = func() {}
 	}
+	stopFindings, err := s.dep.Bus.Listen(detect.ChangedSubject, s.heardFindings)
+	if err != nil {
+		stopFindings = func() {}
+	}
 
 	main := &http.Server{
 		Handler:           s.handler,
@@ -245,7 +262,9 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	stop()
+	stopFindings()
 	cancel()
+	s.backtests.end()
 	background.Wait()
 	if failed != nil && !errors.Is(failed, http.ErrServerClosed) {
 		return fmt.Errorf("serve the console: %w", failed)

@@ -80,6 +80,11 @@ func (s *Server) status(ctx context.Context) Status {
 	default:
 		add("bus", healthOK, "The bus works.")
 	}
+	for _, site := range h.bus.Sites {
+		if one := busSite(site, h.at); one.State == "silent" {
+			add("site "+site.Name, healthAttention, s.silentSite(ctx, one, site))
+		}
+	}
 
 	lag := s.lag(h)
 	if rec := h.recorder; full && rec != nil {

@@ -26,7 +26,7 @@ const (
 	maxViewQuery = 4096
 )
 
-var viewPages = []string{"devices", "events", "map"}
+var viewPages = []string{"devices", "events", "map", "findings"}
 
 func viewOf(d store.Document) (View, error) {
 	var v View

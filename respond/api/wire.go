@@ -3,7 +3,6 @@
 package api
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/asepsis/asepsis/core/finding"
@@ -122,164 +121,6 @@ type Theatre struct {
 	Revision uint64   `json:"revision"`
 }
 
-// DeviceList answers GET /devices.
-type DeviceList struct {
-	Revision uint64      `json:"revision"`
-	Total    int         `json:"total"`
-	Devices  []DeviceRow `json:"devices"`
-	Next     *string     `json:"next"`
-}
-
-// DeviceRow is a device as lists show it.
-type DeviceRow struct {
-	ID          string   `json:"id"`
-	Name        string   `json:"name"`
-	Class       string   `json:"class"`
-	ClassName   string   `json:"class_name"`
-	Confidence  int      `json:"confidence"`
-	Medical     bool     `json:"medical"`
-	Vendor      string   `json:"vendor"`
-	Model       string   `json:"model"`
-	Firmware    string   `json:"firmware"`
-	Serial      string   `json:"serial"`
-	OS          string   `json:"os"`
-	MACs        []string `json:"macs"`
-	IPs         []string `json:"ips"`
-	VLANs       []uint16 `json:"vlans"`
-	AETitles    []string `json:"ae_titles"`
-	Theatre     string   `json:"theatre"`
-	Zone        string   `json:"zone"`
-	Criticality string   `json:"criticality"`
-	Speaks      []string `json:"speaks"`
-	Certificate string   `json:"certificate"`
-	Findings    int      `json:"findings"`
-	Worst       Severity `json:"worst"`
-	Conflicts   int      `json:"conflicts"`
-	First       string   `json:"first"`
-	Last        string   `json:"last"`
-	ByPerson    []string `json:"by_person"`
-}
-
-// Device answers GET /devices/{id}.
-type Device struct {
-	DeviceRow
-	Aliases       []string              `json:"aliases"`
-	ClassWhy      string                `json:"class_why"`
-	UDI           string                `json:"udi"`
-	Via           string                `json:"via"`
-	RandomisedMAC bool                  `json:"randomised_mac"`
-	Interfaces    []Interface           `json:"interfaces"`
-	Services      []string              `json:"services"`
-	Uses          []string              `json:"uses"`
-	Facts         map[string]DeviceFact `json:"facts"`
-	ConflictList  []Conflict            `json:"conflict_list"`
-	Joined        []Join                `json:"joined"`
-	Notes         []Note                `json:"notes"`
-	Evidence      []Evidence            `json:"evidence"`
-	FindingList   []Finding             `json:"finding_list"`
-}
-
-// Interface is one network attachment.
-type Interface struct {
-	MAC   string   `json:"mac"`
-	IPs   []string `json:"ips"`
-	VLANs []uint16 `json:"vlans"`
-}
-
-// DeviceFact is the value of an attribute and why.
-type DeviceFact struct {
-	Value      string   `json:"value"`
-	Stated     string   `json:"stated,omitempty"`
-	Confidence int      `json:"confidence"`
-	Sources    []string `json:"sources"`
-	ByPerson   bool     `json:"by_person,omitempty"`
-}
-
-// Conflict is evidence that disagrees.
-type Conflict struct {
-	Attribute string   `json:"attribute"`
-	Values    []string `json:"values"`
-	Why       string   `json:"why"`
-}
-
-// Join says why two things were taken for one.
-type Join struct {
-	Why        string `json:"why"`
-	Confidence int    `json:"confidence"`
-}
-
-// Note is a person's remark.
-type Note struct {
-	Text string `json:"text"`
-	Who  string `json:"who"`
-	At   string `json:"at"`
-}
-
-// Evidence is one observation of a device.
-type Evidence struct {
-	Attribute  string `json:"attribute"`
-	Value      string `json:"value"`
-	Source     string `json:"source"`
-	Confidence int    `json:"confidence"`
-	First      string `json:"first"`
-	Last       string `json:"last"`
-	Count      uint64 `json:"count"`
-}
-
-// Conversations answers GET /devices/{id}/conversations.
-type Conversations struct {
-	From          string         `json:"from"`
-	To            string         `json:"to"`
-	Conversations []Conversation `json:"conversations"`
-	More          bool           `json:"more"`
-}
-
-// Conversation is what a device and one peer said by one protocol.
-type Conversation struct {
-	Peer      string `json:"peer"`
-	PeerName  string `json:"peer_name"`
-	PeerClass string `json:"peer_class"`
-	Outgoing  bool   `json:"outgoing"`
-	Protocol  string `json:"protocol"`
-	Transport string `json:"transport"`
-	Port      uint16 `json:"port"`
-	Flows     uint64 `json:"flows"`
-	Failed    uint64 `json:"failed"`
-	BytesOut  uint64 `json:"bytes_out"`
-	BytesIn   uint64 `json:"bytes_in"`
-	First     string `json:"first"`
-	Last      string `json:"last"`
-	Since     string `json:"since"`
-}
-
-// Activity answers GET /devices/{id}/activity.
-type Activity struct {
-	From  string         `json:"from"`
-	To    string         `json:"to"`
-	Steps []ActivityStep `json:"steps"`
-}
-
-// ActivityStep is one step of a device's activity; classes are named.
-type ActivityStep struct {
-	Start   string            `json:"start"`
-	Events  uint64            `json:"events"`
-	Classes map[string]uint64 `json:"classes"`
-	Worst   Severity          `json:"worst"`
-}
-
-// Edit is one change of a device by a person.
-type Edit struct {
-	Seq      uint64   `json:"seq"`
-	Kind     string   `json:"kind"`
-	Device   string   `json:"device"`
-	Value    string   `json:"value,omitempty"`
-	Keys     []string `json:"keys,omitempty"`
-	Who      string   `json:"who"`
-	At       string   `json:"at"`
-	UndoneBy string   `json:"undone_by,omitempty"`
-	UndoneAt string   `json:"undone_at,omitempty"`
-}
-
 // Span is a stretch of time.
 type Span struct {
 	From string `json:"from"`
@@ -324,126 +165,6 @@ type MapEdge struct {
 	Last      string `json:"last"`
 	New       bool   `json:"new"`
 	InPolicy  *bool  `json:"in_policy"`
-}
-
-// EventPage answers GET /events.
-type EventPage struct {
-	Events   []EventRow `json:"events"`
-	Next     *string    `json:"next"`
-	Complete bool       `json:"complete"`
-	Reached  string     `json:"reached"`
-	TookMS   float64    `json:"took_ms"`
-}
-
-// EventRow is an event as lists show it.
-type EventRow struct {
-	ID           string    `json:"id"`
-	Time         string    `json:"time"`
-	Class        uint32    `json:"class"`
-	ClassName    string    `json:"class_name"`
-	Activity     uint8     `json:"activity"`
-	ActivityName string    `json:"activity_name"`
-	Severity     Severity  `json:"severity"`
-	Status       string    `json:"status"`
-	Protocol     string    `json:"protocol"`
-	Sensor       string    `json:"sensor"`
-	Theatre      string    `json:"theatre"`
-	Message      string    `json:"message"`
-	Src          *EventEnd `json:"src"`
-	Dst          *EventEnd `json:"dst"`
-}
-
-// EventEnd is one end of what an event is about.
-type EventEnd struct {
-	IP     string `json:"ip"`
-	Port   uint16 `json:"port"`
-	MAC    string `json:"mac"`
-	Device string `json:"device"`
-	Name   string `json:"name"`
-}
-
-// EventDetail answers GET /events/{id}.
-type EventDetail struct {
-	EventRow
-	UID    string          `json:"uid"`
-	Groups []EventGroup    `json:"groups"`
-	OCSF   json.RawMessage `json:"ocsf"`
-}
-
-// EventGroup is decoded fields that belong together.
-type EventGroup struct {
-	Title  string       `json:"title"`
-	Fields []EventField `json:"fields"`
-}
-
-// EventField is one decoded field. Field and Raw are there when a click on it can
-// include or exclude events: raw is the value to ask for.
-type EventField struct {
-	Name  string `json:"name"`
-	Label string `json:"label"`
-	Value string `json:"value"`
-	Field string `json:"field,omitempty"`
-	Raw   any    `json:"raw,omitempty"`
-}
-
-// EventHistogram answers GET /events/histogram.
-type EventHistogram struct {
-	From     string          `json:"from"`
-	To       string          `json:"to"`
-	StepMS   int64           `json:"step_ms"`
-	Steps    []HistogramStep `json:"steps"`
-	Complete bool            `json:"complete"`
-	Reached  string          `json:"reached"`
-}
-
-// HistogramStep is one step of it, severities without events left out.
-type HistogramStep struct {
-	Start string            `json:"start"`
-	By    map[string]uint64 `json:"by"`
-}
-
-// TopValues answers GET /events/top.
-type TopValues struct {
-	Field    string     `json:"field"`
-	Values   []TopValue `json:"values"`
-	Others   uint64     `json:"others"`
-	Complete bool       `json:"complete"`
-	Reached  string     `json:"reached"`
-}
-
-// TopValue is a value, as people read it, and how many events have it.
-type TopValue struct {
-	Value string `json:"value"`
-	Label string `json:"label"`
-	Count uint64 `json:"count"`
-}
-
-// Finding is something that needs a person.
-type Finding struct {
-	ID       string        `json:"id"`
-	Rule     string        `json:"rule"`
-	Severity Severity      `json:"severity"`
-	Title    string        `json:"title"`
-	Room     string        `json:"room"`
-	Devices  []NamedDevice `json:"devices"`
-	Theatre  string        `json:"theatre"`
-	Count    uint64        `json:"count"`
-	First    string        `json:"first"`
-	Last     string        `json:"last"`
-	Attack   []string      `json:"attack"`
-	Evidence []string      `json:"evidence"`
-}
-
-// NamedDevice is a device by its ID and name.
-type NamedDevice struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-}
-
-// FindingList answers GET /findings.
-type FindingList struct {
-	Findings []Finding `json:"findings"`
-	Total    int       `json:"total"`
 }
 
 // SensorList answers GET /sensors.
@@ -554,9 +275,26 @@ type StorageDay struct {
 
 // StorageBus is what lies on the bus.
 type StorageBus struct {
-	Messages uint64 `json:"messages"`
-	Bytes    uint64 `json:"bytes"`
-	Mode     string `json:"mode"`
+	Messages uint64    `json:"messages"`
+	Bytes    uint64    `json:"bytes"`
+	Mode     string    `json:"mode"`
+	Hub      *BusHub   `json:"hub"`
+	Sites    []BusSite `json:"sites"`
+}
+
+// BusHub is how far the hub is behind this site; null without one.
+type BusHub struct {
+	Connected bool    `json:"connected"`
+	Waiting   uint64  `json:"waiting"`
+	Oldest    *string `json:"oldest"`
+}
+
+// BusSite is what this server, as a hub, has of one of its sites.
+type BusSite struct {
+	Name    string  `json:"name"`
+	State   string  `json:"state"`
+	Waiting uint64  `json:"waiting"`
+	Heard   *string `json:"heard"`
 }
 
 // View is a saved search.
@@ -574,6 +312,7 @@ type View struct {
 type SearchResult struct {
 	Devices     []DeviceRow `json:"devices"`
 	Theatres    []NamedRoom `json:"theatres"`
+	Findings    []Finding   `json:"findings"`
 	EventsQuery string      `json:"events_query"`
 }
 

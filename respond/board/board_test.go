@@ -177,6 +177,45 @@ func TestTheNetworkLight(t *testing.T) {
 	}
 }
 
+func TestAFindingShowsInTheLightOfWhatItIsAbout(t *testing.T) {
+	for _, tt := range []struct {
+		rule     string
+		severity finding.Severity
+		want     [3]board.Level // devices, images, network
+	}{
+		{"dicom.query-sweep", finding.High, [3]board.Level{board.Calm, board.Attention, board.Calm}},
+		{"dicom.hidden-content", finding.Critical, [3]board.Level{board.Calm, board.Stop, board.Calm}},
+		{"network.arp-spoofing", finding.Critical, [3]board.Level{board.Calm, board.Calm, board.Stop}},
+		{"exfiltration.dns-tunnel", finding.Medium, [3]board.Level{board.Calm, board.Calm, board.Attention}},
+		{"sensor.blind", finding.High, [3]board.Level{board.Calm, board.Calm, board.Attention}},
+		{"endpoint.default-credential", finding.High, [3]board.Level{board.Attention, board.Calm, board.Calm}},
+		{"medical.observations-stopped", finding.Critical, [3]board.Level{board.Stop, board.Calm, board.Calm}},
+		{"network.new-device-in-theatre", finding.Low, [3]board.Level{board.Calm, board.Calm, board.Calm}},
+		{"dicom.new-ae-pair", finding.Info, [3]board.Level{board.Calm, board.Calm, board.Calm}},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			in := room()
+			in.Images["OR-3"] = board.Images{Stored: 12, LastGood: ago(time.Minute)}
+			in.Findings = []board.Finding{{Theatre: "OR-3", Finding: finding.Finding{Rule: tt.rule, Severity: tt.severity, Title: "Something was found", Room: "Something was found. Call."}}}
+			l := tile(t, in)
+			for i, light := range []board.Light{l.Devices, l.Images, l.Network} {
+				if light.Level != tt.want[i] {
+					t.Errorf("light %d is %s, want %s: %s", i, light.Level, tt.want[i], light.Sentence)
+				}
+				if light.Level != board.Calm && light.Sentence != "Something was found." {
+					t.Errorf("it says %q", light.Sentence)
+				}
+			}
+		})
+	}
+	t.Run("images that do not get through come before a finding about them", func(t *testing.T) {
+		in := room()
+		in.Images["OR-3"] = board.Images{Failed: 5, LastBad: ago(time.Minute)}
+		in.Findings = []board.Finding{{Theatre: "OR-3", Finding: finding.Finding{Rule: "dicom.query-sweep", Severity: finding.High, Title: "t"}}}
+		hold(t, tile(t, in).Images, board.Stop, "Images do not get through: 5 transfers failed in the last hour.")
+	})
+}
+
 func TestRoomsStandInBuildingOrderAndStrangersAreCounted(t *testing.T) {
 	in := room()
 	in.Rooms = []board.Room{{ID: "b", Order: 2}, {ID: "a", Order: 2}, {ID: "z", Order: 1}}

@@ -64,13 +64,8 @@ func (v *view) devicesLight() Light {
 	if why := v.watched(); why != "" {
 		return Light{Unknown, why}
 	}
-	if f, ok := v.worst(func(f Finding) bool { return !aboutNetwork(f.Rule) }); ok {
-		switch {
-		case f.Severity >= finding.Critical:
-			return v.of(Stop, sentence(f))
-		case f.Severity >= finding.Medium:
-			return v.of(Attention, sentence(f))
-		}
+	if l, ok := v.found(aboutDevices); ok {
+		return l
 	}
 	var silent, care []*device.Device
 	vital := false
@@ -119,15 +114,20 @@ func (v *view) devicesLight() Light {
 	}
 }
 
-// imagesLight looks at DICOM storage.
+// imagesLight looks at DICOM storage, and at what was found about images.
 func (v *view) imagesLight() Light {
 	if why := v.watched(); why != "" {
 		return Light{Unknown, why}
 	}
 	n := v.in.Images[v.room.ID]
+	found, is := v.found(aboutImages)
 	switch {
+	case is && found.Level == Stop:
+		return found
 	case n.Failed >= manyBad && n.LastBad > n.LastGood && n.Stored == 0:
 		return v.of(Stop, fmt.Sprintf("Images do not get through: %s failed in the last hour.", count(int(n.Failed), "transfer", "transfers")))
+	case is:
+		return found
 	case n.Failed > 0 && n.LastBad > n.LastGood:
 		return v.of(Attention, fmt.Sprintf("The last transfer of images failed at %s; %d of %d in the last hour.", v.clock(n.LastBad), n.Failed, n.Failed+n.Stored))
 	case n.Failed > 0:
@@ -149,11 +149,8 @@ func (v *view) networkLight() Light {
 	if why := v.watched(); why != "" {
 		return Light{Unknown, why}
 	}
-	if f, ok := v.worst(func(f Finding) bool { return aboutNetwork(f.Rule) }); ok && f.Severity >= finding.Low {
-		if f.Severity >= finding.High {
-			return v.of(Stop, sentence(f))
-		}
-		return v.of(Attention, sentence(f))
+	if l, ok := v.found(aboutNetwork); ok {
+		return l
 	}
 	if l := v.unseen(); len(l) > 0 {
 		return v.of(Attention, "Not all is seen: no sensor sees "+vlans(l)+".")
@@ -184,21 +181,47 @@ func (v *view) networkLight() Light {
 	return Light{Calm, "Nothing unusual."}
 }
 
-// worst returns the most severe finding of the room that is of a kind.
-func (v *view) worst(kind func(Finding) bool) (Finding, bool) {
-	var out Finding
-	found := false
-	for _, f := range v.findings {
-		if kind(f) && (!found || f.Severity > out.Severity) {
-			out, found = f, true
-		}
+// subject is what a finding is about, and so the light that it shows in.
+type subject uint8
+
+const (
+	aboutDevices subject = iota
+	aboutImages
+	aboutNetwork
+)
+
+// subjectOf tells by the family of the rule. What is found about AE titles by the
+// inventory is about devices: two of them have the same name.
+func subjectOf(rule string) subject {
+	family, _, _ := strings.Cut(rule, ".")
+	switch family {
+	case "dicom":
+		return aboutImages
+	case "network", "exfiltration", "sensor", "detect":
+		return aboutNetwork
 	}
-	return out, found
+	if rule == "inventory.conflict.ip" || rule == "inventory.conflict.mac" {
+		return aboutNetwork
+	}
+	return aboutDevices
 }
 
-// aboutNetwork reports whether a rule is about addresses and not about a device.
-func aboutNetwork(rule string) bool {
-	return rule == "inventory.conflict.ip" || rule == "inventory.conflict.mac" || strings.HasPrefix(rule, "network.")
+// found returns the light for the most severe finding of the room about a subject, false
+// when there is none that the room must know of.
+func (v *view) found(about subject) (Light, bool) {
+	var worst Finding
+	for _, f := range v.findings {
+		if subjectOf(f.Rule) == about && f.Severity > worst.Severity {
+			worst = f
+		}
+	}
+	switch {
+	case worst.Severity >= finding.Critical:
+		return v.of(Stop, sentence(worst)), true
+	case worst.Severity >= finding.Medium:
+		return v.of(Attention, sentence(worst)), true
+	}
+	return Light{}, false
 }
 
 // sentence is the first sentence of the wording for the room, or the title.

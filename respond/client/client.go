@@ -9,6 +9,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -96,6 +97,7 @@ func New(o Options) (*Client, error) {
 	u.Path = strings.TrimRight(u.Path, "/")
 	return &Client{base: u, token: o.Token, agent: o.Agent, http: &http.Client{Transport: &http.Transport{
 		TLSClientConfig: conf, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: time.Minute, ForceAttemptHTTP2: true,
+		HTTP2:       &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second}, // a server that vanished is noticed
 		DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 	}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
@@ -110,7 +112,7 @@ func isLoopback(host string) bool {
 func (c *Client) Get(ctx context.Context, path string, query url.Values, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	resp, err := c.do(ctx, path, query, "application/json")
+	resp, err := c.do(ctx, path, query, "application/json", "")
 	if err != nil {
 		return err
 	}
@@ -134,11 +136,18 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, into an
 
 // Stream reads server-sent events until ctx ends, the server closes or f fails.
 func (c *Client) Stream(ctx context.Context, path string, query url.Values, f func(kind, id string, data []byte) error) error {
-	resp, err := c.do(ctx, path, query, "text/event-stream")
+	return c.stream(ctx, path, query, "", func() {}, f)
+}
+
+// stream is Stream from after the event with an ID on, "" for none. Connected is
+// called when the server has begun to answer.
+func (c *Client) stream(ctx context.Context, path string, query url.Values, last string, connected func(), f func(kind, id string, data []byte) error) error {
+	resp, err := c.do(ctx, path, query, "text/event-stream", last)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	connected()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 64<<10), 16<<20)
 	var kind, id string
@@ -173,7 +182,7 @@ func (c *Client) Stream(ctx context.Context, path string, query url.Values, f fu
 	return lines.Err()
 }
 
-func (c *Client) do(ctx context.Context, path string, query url.Values, accept string) (*http.Response, error) {
+func (c *Client) do(ctx context.Context, path string, query url.Values, accept, lastEvent string) (*http.Response, error) {
 	u := *c.base
 	u.Path += "/api/v1" + path
 	u.RawQuery = query.Encode()
@@ -182,6 +191,46 @@ func (c *Client) do(ctx context.Context, path string, query url.Values, accept s
 		return nil, err
 	}
 	req.Header.Set("Accept", accept)
+	if lastEvent != "" {
+		req.Header.Set("Last-Event-ID", lastEvent)
+	}
+	return c.send(req)
+}
+
+// Post sends JSON to /api/v1 and path, and decodes the answer, if any is expected.
+func (c *Client) Post(ctx context.Context, path string, body, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	u := *c.base
+	u.Path += "/api/v1" + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.send(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil || into == nil {
+		return err
+	}
+	if raw, ok := into.(*json.RawMessage); ok {
+		*raw = answer
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
+
+// send sends a request with who asks. An answer that is no success is an *Error.
+func (c *Client) send(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", c.agent)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -194,7 +243,7 @@ func (c *Client) do(ctx context.Context, path string, query url.Values, accept s
 		}
 		return nil, fmt.Errorf("%s: %w", c.base.Host, err)
 	}
-	if resp.StatusCode == http.StatusOK {
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/see/advisory"
 	"github.com/asepsis/asepsis/see/inventory"
 	"github.com/asepsis/asepsis/see/sensor"
 	"github.com/asepsis/asepsis/see/sensor/protocols"
@@ -31,6 +33,9 @@ type Options struct {
 	Drops     func() uint64 // see sensor.Deps
 	// Name is the sensor's, in events about its own health.
 	Name string
+	// Detect gives what rules found in the events that it was given as one of Events, once
+	// the inventory is final; nil for none.
+	Detect func(*inventory.Inventory) ([]finding.Alert, error)
 	// HealthEvery is how often the sensor's health is an event while it runs,
 	// in time of this machine; 0 for the end only, as it should be for files.
 	HealthEvery time.Duration
@@ -203,7 +208,17 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 		}
 	}
 	r.Conversations = conversations(o.Inventory.Conversations(), r.Devices)
-	r.Findings = findings(inventory.Findings(devices))
+	r.Findings = findings(append(advisory.Findings(devices, inventory.Title), inventory.Findings(devices)...))
+	if o.Detect != nil {
+		alerts, err := o.Detect(o.Inventory)
+		if err != nil {
+			return nil, fmt.Errorf("detect: %w", err)
+		}
+		for i := range alerts {
+			r.Findings = append(r.Findings, ofAlert(&alerts[i]))
+		}
+		slices.SortStableFunc(r.Findings, func(a, b Finding) int { return int(b.Severity) - int(a.Severity) })
+	}
 	return r, nil
 }
 
@@ -240,4 +255,15 @@ func findings(in []finding.Finding) []Finding {
 		out[i] = Finding{f.Rule, f.Severity, f.Title, f.Devices, f.Count, Time(f.First), Time(f.Last), f.Attack, f.Evidence}
 	}
 	return out
+}
+
+// ofAlert is what a rule found as reports show it, with its latest occurrences.
+func ofAlert(a *finding.Alert) Finding {
+	f := Finding{Rule: a.Rule, Severity: a.Severity, Title: a.Title, Devices: orEmpty(a.Devices), Count: a.Count, First: Time(a.First), Last: Time(a.Last), Attack: orEmpty(a.Attack), Evidence: []string{}}
+	for _, e := range a.Evidence {
+		if len(f.Evidence) < 5 && !slices.Contains(f.Evidence, e.Sentence) {
+			f.Evidence = append(f.Evidence, e.Sentence)
+		}
+	}
+	return f
 }

@@ -22,6 +22,8 @@ recorded captures give, with the operations it comes with and a value as an exam
 ` + "`go test ./respond/report -run Attributes -update`" + ` and held true by the same test.
 
 Names are lower_snake_case. Values are text of at most 256 bytes. Names that end in ` + "`_pseudonym`" + ` hold keyed pseudonyms.
+Of a flood of events that say the same the first is reported, then, of a live network, one a second: ` + "`repeated`" + ` is how many it stands for,
+` + "`repeated_since`" + ` the time of the first of them.
 
 | protocol | attribute | with the operations | example |
 |---|---|---|---|

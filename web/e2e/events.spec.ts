@@ -159,7 +159,7 @@ describe('live', () => {
   })
 
   it('misses nothing and shows nothing twice when the connection breaks', async () => {
-    const { page, close } = await open('/events?from=-15m&live=1')
+    const { page, close } = await open('/events?from=-15m&live=1', { alone: true })
     await settled(page)
     await page.getByRole('group', { name: 'Live' }).getByText('Live.').waitFor()
     await page.getByRole('checkbox', { name: 'Follow' }).check()

@@ -18,6 +18,8 @@ export interface Options {
   /** Without the session: the pages before the login. */
   anonymous?: boolean
   reducedMotion?: boolean
+  /** A browser of its own: for who goes offline or changes the cookies. */
+  alone?: boolean
 }
 
 export interface Opened {
@@ -30,6 +32,8 @@ export interface Opened {
 }
 
 let browser: Browser | undefined
+// One per kind and file: a warm cache is a second less for each test.
+const contexts = new Map<string, Promise<BrowserContext>>()
 
 /** Call at the top of a spec file. */
 export function useBrowser(): void {
@@ -37,8 +41,23 @@ export function useBrowser(): void {
     browser = await launch()
   })
   afterAll(async () => {
+    contexts.clear()
     await browser?.close()
     browser = undefined
+  })
+}
+
+function newContext(o: Options): Promise<BrowserContext> {
+  if (!browser) throw new Error('useBrowser() is missing')
+  const narrow = o.size === 'narrow'
+  return browser.newContext({
+    baseURL: base(),
+    ignoreHTTPSErrors: true,
+    viewport: sizes[o.size ?? 'wide'],
+    hasTouch: narrow,
+    isMobile: narrow,
+    storageState: o.anonymous ? undefined : inject('state'),
+    permissions: ['clipboard-read', 'clipboard-write'],
   })
 }
 
@@ -47,20 +66,16 @@ export function base(): string {
 }
 
 export async function open(path: string, o: Options = {}): Promise<Opened> {
-  if (!browser) throw new Error('useBrowser() is missing')
-  const narrow = o.size === 'narrow'
-  const context = await browser.newContext({
-    baseURL: base(),
-    ignoreHTTPSErrors: true,
-    viewport: sizes[o.size ?? 'wide'],
-    colorScheme: o.theme ?? 'light',
-    reducedMotion: o.reducedMotion ? 'reduce' : 'no-preference',
-    hasTouch: narrow,
-    isMobile: narrow,
-    storageState: o.anonymous ? undefined : inject('state'),
-    permissions: ['clipboard-read', 'clipboard-write'],
-  })
+  const alone = o.alone === true || o.anonymous === true
+  const kind = o.size ?? 'wide'
+  let made = alone ? undefined : contexts.get(kind)
+  if (!made) {
+    made = newContext(o)
+    if (!alone) contexts.set(kind, made)
+  }
+  const context = await made
   const page = await context.newPage()
+  await page.emulateMedia({ colorScheme: o.theme ?? 'light', reducedMotion: o.reducedMotion ? 'reduce' : 'no-preference' })
   const complaints: string[] = []
   page.on('pageerror', (e) => complaints.push(`error: ${e.message}`))
   page.on('console', (m) => {
@@ -76,7 +91,15 @@ export async function open(path: string, o: Options = {}): Promise<Opened> {
     context,
     complaints,
     expectQuiet: () => expect(complaints).toEqual([]),
-    close: () => context.close(),
+    close: async () => {
+      if (alone) return context.close()
+      // What one test chose (a theme, columns) is not the next one's.
+      await page.evaluate(() => {
+        localStorage.clear()
+        sessionStorage.clear()
+      })
+      await page.close()
+    },
   }
 }
 

@@ -19,6 +19,8 @@ interface Screen {
 interface Ids {
   theatre: string
   device: string
+  finding: string
+  advisory: string
 }
 const screens: Screen[] = [
   { name: 'login', path: '/login', anonymous: true },
@@ -29,6 +31,15 @@ const screens: Screen[] = [
   { name: 'device', path: (i) => `/devices/${i.device}` },
   { name: 'map', path: '/map', sideways: true },
   { name: 'events', path: '/events?from=-24h', sideways: true },
+  { name: 'findings', path: (i) => `/findings?open=${i.finding}`, sideways: true },
+  { name: 'rules', path: '/rules', sideways: true },
+  { name: 'rule', path: '/rules/dicom.query-sweep' },
+  { name: 'rules-baselines', path: '/rules?tab=baselines' },
+  { name: 'rules-budget', path: '/rules?tab=budget' },
+  { name: 'rule-new', path: '/rules/new' },
+  { name: 'advisories', path: '/advisories', sideways: true },
+  { name: 'advisories-by-device', path: '/advisories?by=device', sideways: true },
+  { name: 'advisory', path: (i) => `/advisories/${i.advisory}` },
   { name: 'sensor', path: '/sensor' },
   { name: 'settings-theatres', path: '/settings/theatres' },
   { name: 'settings-site', path: '/settings/site' },
@@ -41,7 +52,7 @@ const screens: Screen[] = [
 const only = process.env.SCREENS?.split(',')
 
 useBrowser()
-const ids: Ids = { theatre: '', device: '' }
+const ids: Ids = { theatre: '', device: '', finding: '', advisory: '' }
 beforeAll(async () => {
   if (shots) mkdirSync(shots, { recursive: true })
   const { page, close } = await open('/theatres')
@@ -57,33 +68,35 @@ beforeAll(async () => {
     for (let i = 0; i < 120; i++) {
       const { devices } = (await (await fetch('/api/v1/devices')).json()) as { devices: Row[] }
       const d = devices.find((x) => x.speaks.includes('dicom') && x.theatre !== '')
-      if (d) return { device: d.id, theatre: d.theatre }
+      const { findings } = (await (await fetch('/api/v1/findings?limit=1')).json()) as { findings: { id: string }[] }
+      const { advisories } = (await (await fetch('/api/v1/advisories?limit=1')).json()) as { advisories: { id: string }[] }
+      if (d && findings[0] && advisories[0]) return { device: d.id, theatre: d.theatre, finding: findings[0].id, advisory: advisories[0].id }
       await new Promise((f) => setTimeout(f, 500))
     }
     return null
   })
   await close()
-  if (!found) throw new Error('the demo shows no imaging device in a theatre within a minute')
+  if (!found) throw new Error('the demo shows no imaging device in a theatre and no finding within a minute')
   Object.assign(ids, found)
 }, 90_000)
 
-for (const theme of ['light', 'dark'] as Theme[]) {
-  for (const size of ['wide', 'narrow'] as Size[]) {
-    describe(`${theme}, ${size}`, () => {
-      for (const s of screens.filter((x) => !only || only.includes(x.name))) {
-        it(`${s.name} draws, passes axe and complains about nothing`, async () => {
-          const path = typeof s.path === 'string' ? s.path : s.path(ids)
-          const { page, expectQuiet, close } = await open(path, { theme, size, anonymous: s.anonymous, reducedMotion: true })
-          await settled(page)
+for (const size of ['wide', 'narrow'] as Size[]) {
+  describe(`${size}, light and dark`, () => {
+    for (const s of screens.filter((x) => !only || only.includes(x.name))) {
+      it(`${s.name} draws, passes axe and complains about nothing`, async () => {
+        const path = typeof s.path === 'string' ? s.path : s.path(ids)
+        const { page, expectQuiet, close } = await open(path, { size, anonymous: s.anonymous, reducedMotion: true })
+        await settled(page)
+        for (const theme of ['light', 'dark'] as Theme[]) {
+          await page.emulateMedia({ colorScheme: theme })
+          await page.waitForFunction((t) => matchMedia(`(prefers-color-scheme: ${t})`).matches, theme)
           if (shots) await page.screenshot({ path: `${shots}${s.name}-${theme}${size === 'narrow' ? '-narrow' : ''}.png`, animations: 'disabled' })
-          else {
-            if (size === 'narrow' && !s.sideways) await expectNoSidewaysScroll(page)
-            await expectAccessible(page)
-          }
-          if (!s.anonymous) expectQuiet()
-          await close()
-        })
-      }
-    })
-  }
+          else await expectAccessible(page)
+        }
+        if (!shots && size === 'narrow' && !s.sideways) await expectNoSidewaysScroll(page)
+        if (!s.anonymous) expectQuiet()
+        await close()
+      })
+    }
+  })
 }

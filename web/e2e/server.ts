@@ -24,19 +24,26 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const out = fileURLToPath(new URL('.out/', import.meta.url))
 const password = 'a long enough passphrase'
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+/** Builds a program of this repository, unless the environment names one that is built. */
+export function built(pkg: string, name: string): string {
+  if (name === 'asepsis' && process.env.ASEPSIS_BIN) return process.env.ASEPSIS_BIN
+  mkdirSync(out, { recursive: true })
+  const bin = join(out, name)
+  execFileSync('go', ['build', '-o', bin, pkg], { cwd: root, stdio: 'inherit', env: { ...process.env, CGO_ENABLED: '0' } })
+  return bin
+}
+
+export default (project: TestProject) => serve(project, (data) => spawn(built('./cmd/asepsis', 'asepsis'), ['up', '--demo', '--data', data, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] }))
+
+/** Starts a server that prints a set-up link, and ends it after the tests. */
+export async function serve(project: TestProject, start: (data: string) => ChildProcess): Promise<() => Promise<void>> {
   mkdirSync(out, { recursive: true })
   let server: ChildProcess | undefined
   let data = ''
   let link = process.env.ASEPSIS_LINK ?? ''
   if (!link) {
-    let bin = process.env.ASEPSIS_BIN ?? ''
-    if (!bin) {
-      bin = join(out, 'asepsis')
-      execFileSync('go', ['build', '-o', bin, './cmd/asepsis'], { cwd: root, stdio: 'inherit', env: { ...process.env, CGO_ENABLED: '0' } })
-    }
     data = mkdtempSync(join(tmpdir(), 'asepsis-e2e-'))
-    server = spawn(bin, ['up', '--demo', '--data', data, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    server = start(data)
     link = await printed(server)
   }
   const base = new URL(link).origin
@@ -57,10 +64,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** The set-up link from what the server prints. */
-function printed(server: ChildProcess): Promise<string> {
+export function printed(server: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''
-    const late = setTimeout(() => reject(new Error(`no set-up link within 60 s:\n${said}`)), 60_000)
+    const late = setTimeout(() => reject(new Error(`no set-up link within 120 s:\n${said}`)), 120_000)
     const read = (chunk: Buffer) => {
       said += chunk.toString()
       const link = /https?:\/\/\S+\/setup#token=\S+/.exec(said)?.[0]
@@ -74,7 +81,7 @@ function printed(server: ChildProcess): Promise<string> {
   })
 }
 
-async function firstAccount(link: string, state: string): Promise<void> {
+export async function firstAccount(link: string, state: string): Promise<void> {
   const browser = await launch()
   try {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 } })

@@ -9,7 +9,6 @@ import './ui/tokens.css'
 import './ui/base.css'
 import './ui/table.css'
 import { Toaster } from './ui/Toast'
-import { TooltipProvider } from './ui/Tooltip'
 
 // Asked for before anything is drawn: the route needs the session first of all,
 // and most people come for the board.
@@ -21,10 +20,8 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <TooltipProvider>
-          <RouterProvider router={router} />
-          <Toaster />
-        </TooltipProvider>
+        <RouterProvider router={router} />
+        <Toaster />
       </QueryClientProvider>
     </StrictMode>,
   )

@@ -96,18 +96,21 @@ interface Options {
   params?: Params | URLSearchParams
   /** Login and setup answer 401 and 403 themselves. */
   anonymous?: boolean
+  /** The body is a file, sent as it is. */
+  file?: Blob
 }
 
 async function request<T>(method: string, path: string, body: unknown, o: Options = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' }
-  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  if (o.file) headers['Content-Type'] = 'application/octet-stream'
+  else if (body !== undefined) headers['Content-Type'] = 'application/json'
   if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf
   let res: Response
   try {
     res = await fetch(apiURL(path, o.params), {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: o.file ?? (body === undefined ? undefined : JSON.stringify(body)),
       credentials: 'same-origin',
       redirect: 'follow',
       signal: o.signal,
@@ -135,6 +138,7 @@ export const api = {
   post: <T>(path: string, body?: unknown, o?: Options) => request<T>('POST', path, body ?? {}, o),
   put: <T>(path: string, body: unknown, o?: Options) => request<T>('PUT', path, body, o),
   patch: <T>(path: string, body: unknown, o?: Options) => request<T>('PATCH', path, body, o),
+  upload: <T>(path: string, file: Blob, params?: Params) => request<T>('POST', path, undefined, { params, file }),
   del: <T = void>(path: string, o?: Options) => request<T>('DELETE', path, undefined, o),
 }
 

@@ -8,8 +8,11 @@ export type Permission =
   | 'read' // everything but users, tokens of others and the audit trail
   | 'view.edit' // own and shared saved searches
   | 'theatre.state' // set the state of a case by hand
+  | 'finding.edit' // decide about findings, suppress, run backtests
+  | 'packet.read' // packets as they were seen, patient data in clear
   | 'device.edit'
   | 'theatre.edit'
+  | 'rule.edit' // switch rules, write own ones
   | 'settings.edit'
   | 'user.edit'
   | 'audit.read'
@@ -144,9 +147,11 @@ export interface Device extends DeviceRow {
   conflict_list: { attribute: string; values: string[]; why: string }[]
   joined: { why: string; confidence: number }[]
   notes: { text: string; who: string; at: string }[]
+  certificates: DeviceCertificate[] // the first to expire first
   evidence: Evidence[]
   finding_list: Finding[]
 }
+export interface DeviceCertificate { service: string; validity: 'valid' | 'expiring' | 'expired'; not_before: string; not_after: string; issuer: string; self_signed: boolean; key_type: string; key_bits: number; sha256: string; source: string; confidence: number; first: string; last: string }
 export interface Evidence { attribute: string; value: string; source: string; confidence: number; first: string; last: string; count: number }
 
 /** GET /devices/{id}/conversations?from=&to= */
@@ -216,18 +221,399 @@ export interface TopValues { field: EventField; values: { value: string; label: 
  *   event: lag     data: {"behind": number, "seconds": number}   the reader is slow, or the store is
  *   event: gap     data: {"from": string, "to": string, "why": string}   what was asked for is no longer kept
  * GET /stream: changes of everything else.
- *   event: changed data: {"what": "devices"|"theatres"|"status"|"findings"|"settings"|"views", "revision": number}
+ *   event: changed data: {"what": "devices"|"theatres"|"status"|"findings"|"rules"|"settings"|"views", "revision": number}
  */
 export interface StreamEvents { events: EventRow[] }
-export interface StreamChanged { what: 'devices' | 'theatres' | 'status' | 'findings' | 'settings' | 'views'; revision: number }
+export interface StreamChanged { what: 'devices' | 'theatres' | 'status' | 'findings' | 'rules' | 'settings' | 'views'; revision: number }
 
 /** GET /events/export?...&format=ndjson|csv|ocsf&limit= (streamed) */
 
-// ---- findings (what the inventory and the sensor itself cannot reconcile) ----
+// ---- findings: what needs a person ------------------------------------------
 
-/** GET /findings?theatre=&device=&limit= */
-export interface Finding { id: string; rule: string; severity: Severity; title: string; room: string; devices: { id: string; name: string }[]; theatre: string; count: number; first: string; last: string; attack: string[]; evidence: string[] }
-export interface FindingList { findings: Finding[]; total: number }
+export type FindingState = 'open' | 'acknowledged' | 'closed'
+export type FindingOutcome = 'true' | 'false' | 'benign' | 'wont-fix'
+export type FindingAction = 'acknowledge' | 'assign' | 'close' | 'reopen' | 'note' | 'snooze'
+/**
+ * GET /findings?state=&min_severity=&severity=&rule=&family=&device=&theatre=&case=&assignee=&outcome=&q=&suppressed=&snoozed=&from=&to=&sort=&order=&limit=&cursor=&group=
+ * Without state: open and acknowledged ones. state=all: all of them. suppressed and snoozed are no (default), yes or all. assignee=me, assignee=none.
+ * sort is severity (default), last, first, count, title, rule, device, theatre or state. from and to are about the last occurrence.
+ * group=rule|device|theatre fills groups, of all that match.
+ */
+export interface FindingList {
+  findings: Finding[]
+  total: number // that match
+  next: string | null // cursor
+  revision: number // changes with any finding
+  counts: FindingCounts // of all, whatever is filtered
+  facets: FindingFacet[] // of what matches
+  groups: FindingGroup[]
+}
+export interface FindingCounts {
+  open: number // not acknowledged, neither suppressed nor snoozed
+  acknowledged: number
+  closed: number
+  suppressed: number
+  snoozed: number
+  mine: number // assigned to who asks, not closed
+  critical: number // of open and acknowledged
+  high: number
+}
+export interface FindingFacet {
+  field: 'severity' | 'rule' | 'family' | 'theatre' | 'device' | 'state' | 'assignee'
+  values: FindingFacetValue[]
+}
+export interface FindingFacetValue {
+  value: string
+  label: string
+  count: number
+}
+export interface FindingGroup {
+  key: string // rule, device ID or theatre ID
+  label: string
+  findings: number
+  open: number
+  occurrences: number
+  worst: Severity
+  first: string
+  last: string
+}
+export interface Finding {
+  id: string
+  rule: string
+  family: string
+  severity: Severity
+  severity_why: string[] // why it is not the rule's own
+  confidence: number // percent
+  title: string
+  room: string // the same for the people in the theatre
+  devices: { id: string; name: string }[]
+  theatre: string
+  case_state: string // idle, in-case, maintenance: at its worst occurrence; "" when nobody knows
+  count: number
+  first: string
+  last: string
+  attack: string[]
+  evidence: string[] // the latest occurrences in words, three at most
+  state: FindingState
+  assignee: string
+  outcome: string // '' until it is closed
+  snoozed_until: string | null
+  suppressed_by: string // ID of the suppression or maintenance window that hides it
+  suppressed_count: number // occurrences that were hidden
+  revision: number // for decisions; occurrences do not change it
+}
+/** GET /findings/{id}, and the answer of POST /findings/{id}/{action} */
+export interface FindingDetail extends Finding {
+  description: string
+  playbook: string[]
+  references: string[]
+  false_positives: string[]
+  entities: { name: string; value: string }[]
+  occurrences: FindingEvidence[] // the first and the latest, oldest first
+  pace: { hour: string; count: number }[]
+  reason: string // of closing
+  history: FindingStep[] // oldest first
+  previous: string | null // the finding of the same group that was closed before
+  following: string | null // and the one after it
+  related: Finding[] // of the same devices or theatre at that time, and of the same rule; at most 20
+  rule_known: boolean // the rule is still there: GET /rules/{rule}
+  rule_version: number
+  events_query: string // of the events page: what the devices did around it
+  suppression: Suppression | null // a draft that would hide exactly this, for suppress-with-backtest
+}
+export interface FindingEvidence {
+  time: string
+  event: string | null // id, while it is kept: GET /events/{id}
+  sentence: string
+  expected: string // what would have been normal
+  fields: { name: string; value: string; decided: boolean }[]
+}
+export interface FindingStep {
+  at: string
+  who: string
+  action: string
+  note: string
+  state: string // before
+  assignee: string // before
+}
+/**
+ * POST /findings/{id}/acknowledge|assign|close|reopen|note|snooze. revision is needed, except for note. assign with "" takes it back; snooze without until ends it.
+ * close needs outcome, and a reason unless the outcome is true.
+ */
+export interface FindingDecision {
+  revision?: number
+  note?: string
+  assignee?: string
+  outcome?: FindingOutcome
+  reason?: string
+  until?: string // a time, or now-relative: "+4h", "+1d"
+}
+/** POST /findings/bulk: ids, or search (the query of GET /findings) for all that match, 2000 at most */
+export interface FindingBulk {
+  action: FindingAction
+  ids?: string[]
+  search?: string
+  note?: string
+  assignee?: string
+  outcome?: FindingOutcome
+  reason?: string
+  until?: string
+}
+export interface FindingBulkResult {
+  done: number
+  failed: number
+  results: { id: string; ok: boolean; message: string }[]
+}
+
+// ---- rules --------------------------------------------------------------------
+
+/** GET /rules?family=&q=&state=on|off|failing|learning */
+export interface RuleList {
+  rules: RuleRow[]
+  families: string[]
+  engines: RuleEngine[]
+}
+/** A process that detects */
+export interface RuleEngine {
+  name: string
+  at: string // when it last said so
+  partitions: number // of 32
+  behind_events: number
+  behind_seconds: number
+  events_per_second: number
+  rules: number
+  problem: string // '' when there is none
+}
+export interface RuleRow {
+  id: string
+  family: string
+  title: string // with {names} of what it fills in
+  version: number
+  origin: 'shipped' | 'own' | 'sigma' | 'suricata' | 'internal'
+  kind: string // trigger, count, unique, sequence, absence, rate, baseline, ioc, go, internal
+  severity: Severity
+  in_case: Severity // unknown where it is the same
+  confidence: number
+  attack: string[]
+  state: 'on' | 'off' | 'failing'
+  why: string // it is off or failing
+  alerts: number // findings kept
+  open: number
+  last_fired: string | null
+  per_day: number // findings a day over the last 7 days
+  noise: number // percent of its closed findings that were false or benign; -1 while none was closed
+  evaluations: number
+  errors: number
+  nanoseconds: number // an evaluation, on average
+  keys: number
+  evicted: number
+  baseline: 'none' | 'learning' | 'ready'
+  learning: number // keys
+  ready: number
+  distrusted: number // values learned while a finding was open
+  revision: number // of what people set or wrote; 0 for nothing
+}
+/** GET /rules/{id} */
+export interface RuleDetail extends RuleRow {
+  description: string
+  room: string
+  playbook: string[]
+  references: string[]
+  false_positives: string[]
+  needs: string[]
+  text: string // YAML; '' of internal ones
+  samples: { name: string; fires: boolean }[]
+  changed_by: string
+  changed_at: string | null
+}
+/** POST /rules, PUT /rules/{id}: a rule of one's own. PUT needs revision. */
+export interface RuleText {
+  text: string
+  revision?: number
+}
+/** POST /rules/{id}/enable|disable */
+export interface RuleSwitch {
+  reason: string
+  revision?: number
+}
+/** POST /rules/test answers with this */
+export interface RuleTest {
+  ok: boolean
+  errors: string[] // in the text
+  samples: { name: string; ok: boolean; expected: string; found: string }[]
+}
+
+// ---- backtests ----------------------------------------------------------------
+
+/** POST /backtests: exactly one of text, rule and suppression. 202; look at GET /backtests/{id}. DELETE ends it. */
+export interface BacktestRequest {
+  text?: string // YAML of a rule
+  rule?: string // ID of one that there is
+  suppression?: SuppressionRequest
+  from: string // a time, or -7d
+  to?: string
+}
+export interface Backtest {
+  id: string
+  kind: 'rule' | 'suppression'
+  subject: string // rule's ID or the suppression in words
+  state: 'running' | 'done' | 'cancelled' | 'failed'
+  problem: string
+  by: string
+  started: string
+  ended: string | null
+  from: string
+  to: string
+  progress: number // 0..1
+  complete: boolean // false: the bound of events or time came first; reached says how far
+  reached: string
+  events: number // looked at
+  findings: number // that there would have been, or would have been hidden
+  occurrences: number
+  still_open: number // of a suppression: hidden ones that are open now
+  true_hidden: number // of a suppression: hidden ones that people closed as true
+  by_day: { day: string; findings: number; occurrences: number }[]
+  by_device: { device: string; name: string; findings: number; occurrences: number }[]
+  by_severity: Record<string, number>
+  examples: Finding[] // 20 at most
+}
+
+/** GET /backtests: newest first */
+export interface BacktestList { backtests: Backtest[] }
+
+// ---- suppressions, maintenance --------------------------------------------------
+
+/** GET /suppressions?state=active|expired|all */
+export interface SuppressionList { suppressions: Suppression[] }
+/** A field that is empty matches everything; at least one is not. */
+export interface SuppressionRequest {
+  rules?: string[] // IDs, or dicom.*
+  devices?: string[]
+  theatres?: string[]
+  entities?: Record<string, string>
+  expression?: string
+  owner?: string // who asks, when it is left out
+  reason: string
+  expires: string // within 365 days
+  revision?: number // needed to change one
+}
+export interface Suppression {
+  id: string // '' for a draft
+  rules: string[]
+  devices: string[]
+  theatres: string[]
+  entities: Record<string, string>
+  expression: string
+  owner: string
+  reason: string
+  expires: string
+  state: 'active' | 'expired' | 'broken' | 'draft' // broken: its expression does not fit any more, it hides nothing
+  problem: string
+  created: string
+  created_by: string
+  hidden: number // occurrences
+  last_hidden: string | null
+  findings: number // that it hides now
+  revision: number
+}
+/** GET /maintenance */
+export interface MaintenanceList { windows: MaintenanceWindow[] }
+export interface MaintenanceRequest {
+  name: string
+  theatres?: string[]
+  devices?: string[]
+  rules?: string[] // none for all
+  effect: 'lower' | 'hide'
+  repeat: 'once' | 'daily' | 'weekly' | 'monthly'
+  from: string // day, 2026-11-22
+  until?: string // last day
+  at: string // 22:30, on the wall in zone
+  minutes: number
+  weekdays?: number[] // 0 is Sunday
+  nth?: number // monthly: 1 to 4, -1 for the last
+  zone?: string // the site's when it is left out
+  owner?: string
+  reason: string
+  revision?: number
+}
+export interface MaintenanceWindow {
+  id: string
+  name: string
+  theatres: string[]
+  devices: string[]
+  rules: string[]
+  effect: 'lower' | 'hide'
+  repeat: 'once' | 'daily' | 'weekly' | 'monthly'
+  from: string
+  until: string
+  at: string
+  minutes: number
+  weekdays: number[]
+  nth: number
+  zone: string
+  owner: string
+  reason: string
+  created: string
+  created_by: string
+  active: boolean
+  next_from: string | null // when it begins next, or began when it is active
+  next_to: string | null
+  hidden: number
+  last_hidden: string | null
+  revision: number
+}
+
+// ---- baselines ------------------------------------------------------------------
+
+/** GET /baselines?rule=&q=&state=&limit= */
+export interface BaselineList {
+  baselines: Baseline[]
+  more: boolean
+}
+export interface Baseline {
+  rule: string
+  key: string
+  label: string // the key with names of devices
+  state: 'learning' | 'ready' | 'frozen'
+  since: string
+  ready_since: string | null
+  samples: number
+  values: BaselineValue[] // 200 at most
+  distrusted: number
+}
+export interface BaselineValue {
+  value: string
+  first: string
+  last: string
+  count: number
+  trusted: boolean
+  by: string // who accepted it
+}
+/** POST /baselines: 204. accept and remove need value. */
+export interface BaselineChange {
+  rule: string
+  key: string
+  action: 'accept' | 'remove' | 'reset' | 'freeze' | 'thaw'
+  value?: string
+  reason?: string
+}
+
+// ---- alert budget ---------------------------------------------------------------
+
+/** GET, PUT /alert-budget: how many findings of medium or above a room and shift can stand */
+export interface AlertBudget {
+  per_shift: number
+  rooms: Record<string, number> // other numbers, by theatre
+  shifts: { name: string; from: string }[] // in the order of the day; each ends where the next begins
+  revision: number
+}
+/** GET /alert-budget/status */
+export interface AlertBudgetStatus {
+  shift: string
+  from: string
+  to: string
+  rooms: { theatre: string; name: string; findings: number; budget: number; over: boolean; history: number[] }[] // history: findings of the 20 shifts before, oldest first
+}
 
 // ---- sensors ----------------------------------------------------------------
 
@@ -256,10 +642,219 @@ export interface SensorSeries { start: string; step_ms: number; packets_per_seco
 /** GET/PUT /settings (send revision) */
 export interface Settings { revision: number; site: Site; retention: { events_days: number; events_max_bytes: number; audit_days: number }; silence_minutes: number }
 /** GET /storage */
-export interface Storage { engine: string; events: number; first: string | null; last: string | null; bytes: number; free: number | null; days: { day: string; events: number; bytes: number }[]; bus: { messages: number; bytes: number; mode: string } }
+export interface Storage { engine: string; events: number; first: string | null; last: string | null; bytes: number; free: number | null; days: { day: string; events: number; bytes: number }[]; bus: { messages: number; bytes: number; mode: string; hub: BusHub | null; sites: BusSite[] } }
+export interface BusHub { connected: boolean; waiting: number; oldest: string | null } // how far the hub is behind this site, in batches of events
+export interface BusSite { name: string; state: 'current' | 'late' | 'silent'; waiting: number; heard: string | null } // what this server, as a hub, has of a site
 
 /** GET /views?page=, POST /views, PUT/DELETE /views/{id} */
-export interface View { id: string; page: 'devices' | 'events' | 'map'; name: string; query: string; shared: boolean; owner: string; revision: number }
+export interface View { id: string; page: 'devices' | 'events' | 'map' | 'findings'; name: string; query: string; shared: boolean; owner: string; revision: number }
 
-/** GET /search?q= : devices and rooms by any of their names and addresses; for events, the query to open. */
-export interface SearchResult { devices: DeviceRow[]; theatres: { id: string; name: string }[]; events_query: string }
+/** GET /search?q= : devices and rooms by any of their names and addresses, findings that need somebody by their words; for events, the query to open. */
+export interface SearchResult { devices: DeviceRow[]; theatres: { id: string; name: string }[]; findings: Finding[]; events_query: string }
+
+// ---- advisories -------------------------------------------------------------
+
+export type AdvisoryVerdict = 'affected' | 'unknown' | 'not-affected'
+export type DecisionStatus = 'affected' | 'not-affected' | 'fixed' | 'accepted' | 'under-investigation'
+/** GET /advisories?q=&vendor=&verdict=&min_severity=&exploited=&device=&theatre=&decided=&sort=&limit=&after= ; verdict=none: concerns no device here */
+export interface AdvisoryList {
+  knowledge: Knowledge
+  total: number
+  counts: AdvisoryCounts // of all, whatever is filtered
+  vendors: ValueCount[]
+  advisories: AdvisoryRow[]
+  next: string | null
+}
+export interface ValueCount {
+  value: string
+  count: number
+}
+/** What is known, and of when */
+export interface Knowledge {
+  date: string // of the newest advisory in it
+  built: string
+  source: string
+  origin: 'shipped' | 'updated'
+  advisories: number
+  cves: number
+  products: number
+  not_understood: number // product entries that no device is compared with
+  kev: string // version of the catalogue of known exploited vulnerabilities
+  kev_cves: number
+  imported: number // advisories that were imported here
+  matched?: string // when devices were last compared; none before the first time
+}
+/** Advisories by their worst verdict, and devices */
+export interface AdvisoryCounts {
+  affected: number
+  unknown: number
+  not_affected: number
+  none: number
+  exploited: number // affected or unknown, and known to be exploited
+  devices_affected: number
+  devices_unknown: number
+  decided: number // matches that a person decided
+}
+export interface AdvisoryRow {
+  id: string
+  title: string
+  vendors: string[]
+  severity: Severity
+  cvss: number // 0 when it is not known
+  cves: string[]
+  exploited: boolean
+  due?: string // day by which it was to be fixed, as the catalogue says
+  published: string
+  updated: string
+  affected: number // devices
+  unknown: number
+  not_affected: number
+  decided: number
+  imported: boolean
+}
+/** GET /advisories/{id} */
+export interface Advisory {
+  advisory: AdvisoryRow
+  summary: string
+  url: string
+  publisher: string
+  revision: string
+  vulnerabilities: AdvisoryVulnerability[]
+  products: AdvisoryProduct[]
+  remediations: AdvisoryRemediation[]
+  matches: AdvisoryMatch[]
+  decisions: AdvisoryDecision[]
+}
+export interface AdvisoryVulnerability {
+  cve: string
+  title: string
+  summary: string
+  cwe: string
+  cwe_name: string
+  cvss: number
+  vector: string
+  severity: Severity
+  exploited: boolean
+  due?: string
+  ransomware: boolean // known to be used by ransomware
+}
+export interface AdvisoryProduct {
+  id: string
+  vendor: string
+  model: string
+  versions: string // in words: "up to 9.33"
+  text: string // as the advisory says it
+  status: AdvisoryVerdict // what the advisory says of it
+  understood: boolean
+  why?: string // what is not understood
+  conditions: string[] // what must hold besides the version
+}
+export interface AdvisoryRemediation {
+  kind: string // vendor_fix, mitigation, workaround, none_available, no_fix_planned
+  text: string
+  url?: string
+  products: string[]
+}
+/** One advisory for one device */
+export interface AdvisoryMatch {
+  advisory: string
+  title: string
+  severity: Severity
+  cvss: number
+  exploited: boolean
+  due?: string
+  device: string
+  device_name: string
+  device_class: string
+  theatre: string
+  product: string // of the advisory
+  cves: string[]
+  verdict: AdvisoryVerdict // with what people decided
+  found: AdvisoryVerdict // without
+  confidence: number
+  evidence: string[]
+  missing: string[] // what would decide it
+  decision?: AdvisoryDecision
+  since: string
+}
+/** POST /advisories/{id}/decisions AdvisoryDecisionRequest; DELETE /advisories/{id}/decisions/{decision}?revision= */
+export interface AdvisoryDecision {
+  id: string
+  advisory: string
+  device?: string // for one device; without device and model for the site
+  vendor?: string
+  model?: string
+  cves: string[] // empty: all of the advisory
+  status: DecisionStatus
+  justification?: string // one of OpenVEX, with not-affected
+  reason: string
+  who: string
+  at: string
+  until?: string
+  expired: boolean
+  revision: number
+}
+export interface AdvisoryDecisionRequest {
+  device?: string
+  vendor?: string
+  model?: string
+  cves?: string[]
+  status: DecisionStatus
+  justification?: 'component_not_present' | 'vulnerable_code_not_present' | 'vulnerable_code_not_in_execute_path' | 'vulnerable_code_cannot_be_controlled_by_adversary' | 'inline_mitigations_already_exist'
+  reason: string
+  until?: string // a time or a day; accepted needs it
+}
+/** GET /advisories/matches?verdict=&limit= : device by device, the worst first */
+export interface AdvisoryMatches {
+  matches: AdvisoryMatch[]
+  total: number // that match, beyond the limit too
+}
+/** GET /devices/{id}/advisories */
+export interface DeviceAdvisories {
+  device: string
+  name: string
+  matches: AdvisoryMatch[]
+  sboms: AdvisorySBOM[]
+  statements: DeviceStatement[] // what the manufacturer says of it (MDS2)
+  facts: DeviceFactUsed[] // what was compared
+}
+export interface DeviceFactUsed {
+  attribute: string
+  value: string
+  confidence: number
+  sources: string[]
+}
+/** DELETE /imports/{id} */
+export interface AdvisorySBOM {
+  id: string
+  format: string
+  name: string
+  components: number
+  vulnerabilities: number
+  device?: string
+  vendor?: string
+  model?: string
+  file: string
+  who: string
+  at: string
+}
+export interface DeviceStatement {
+  question: string // "SGUD-1"
+  topic: string // what it is about, in words
+  answer: string // yes, no, n/a, or a note
+  note?: string
+  file: string
+  at: string
+}
+/** POST /advisories/import?file=&device=&vendor=&model= (the file is the body: CSAF, CycloneDX, SPDX, MDS2) */
+export interface AdvisoryImport {
+  id: string
+  kind: 'csaf' | 'cyclonedx' | 'spdx' | 'mds2'
+  title: string
+  change: 'added' | 'replaced' | 'unchanged'
+  products: number
+  components: number
+  vulnerabilities: number
+  answers: number
+  not_understood: string[]
+}

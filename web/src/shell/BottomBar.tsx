@@ -3,10 +3,11 @@
 import { Link, useLocation, useNavigate } from '@tanstack/react-router'
 import { Icon } from '../ui/Icon'
 import { Menu } from '../ui/Menu'
-import { below, see } from './places'
+import { places } from './places'
 
-const shown = see.slice(0, 4)
-const rest = [...see.slice(4), ...below]
+const standing = ['/theatres', '/findings', '/devices', '/events']
+const shown = standing.flatMap((to) => places.filter((p) => p.to === to))
+const rest = places.filter((p) => !standing.includes(p.to))
 
 export function BottomBar() {
   const navigate = useNavigate()

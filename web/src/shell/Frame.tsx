@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from 'react'
 import { onUnauthorised, setCsrf } from '../api/client'
 import { session, status } from '../api/queries'
 import { cx } from '../ui/cx'
+import { loadOverlaysWhenIdle } from '../ui/overlay/load'
 import { Loading } from '../ui/States'
 import { serverTime, setZone } from '../ui/time'
 import { returnPath } from './access'
@@ -38,13 +39,14 @@ function Inside() {
   const navigate = useNavigate()
   useReturnToLogin()
   useEffect(listen, [])
+  useEffect(loadOverlaysWhenIdle, [])
   useEffect(() => {
     if (now.data) serverTime(now.data.time)
   }, [now.data])
   useFocusOnPage(main)
 
   useKeys('Everywhere', [
-    { keys: '/', does: 'Search devices, rooms and events', run: () => search.current?.focus() },
+    { keys: '/', does: 'Search devices, rooms, findings and events', run: () => search.current?.focus() },
     { keys: 'mod+k', does: 'Search', run: () => search.current?.focus(), inFields: true, hidden: true },
     { keys: '?', does: 'Show the keys of this page', run: () => setSheet(true) },
     ...places.map((p) => ({ keys: `g ${p.key}`, does: `Go to ${p.name}`, run: () => void navigate({ to: p.to }) })),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Searches everything from anywhere: rooms and devices by any of their names
-// and addresses, and the way to the events.
+// and addresses, findings by their words, and the way to the events.
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useId, useRef, useState, type ReactNode, type RefObject } from 'react'
@@ -10,6 +10,7 @@ import { ClassIcon } from '../ui/ClassIcon'
 import { cx } from '../ui/cx'
 import { Icon } from '../ui/Icon'
 import { Kbd } from '../ui/Kbd'
+import { SeverityShape, severityName } from '../ui/Severity'
 import './search.css'
 
 interface Hit {
@@ -38,6 +39,9 @@ export function SearchBox({ input }: { input: RefObject<HTMLInputElement | null>
     }
     for (const d of data.devices.slice(0, 10)) {
       hits.push({ key: `d${d.id}`, group: 'Devices', icon: <ClassIcon class={d.class} />, title: d.name, note: why(d, q), go: () => void navigate({ to: '/devices/$id', params: { id: d.id } }) })
+    }
+    for (const f of data.findings) {
+      hits.push({ key: `f${f.id}`, group: 'Findings', icon: <span className={`sev-${f.severity}`}><SeverityShape level={f.severity} /></span>, title: f.title, note: severityName[f.severity], go: () => void navigate({ to: '/findings', search: { open: f.id } }) })
     }
     hits.push({ key: 'e', group: 'Events', icon: <Icon name="events" />, title: `Events with “${q}”`, note: '', go: () => void navigate({ href: `/events?${data.events_query}` }) })
   }
@@ -68,7 +72,7 @@ export function SearchBox({ input }: { input: RefObject<HTMLInputElement | null>
         ref={input}
         className="search-input"
         type="search"
-        placeholder="Search devices, rooms, addresses"
+        placeholder="Search devices, rooms, findings"
         aria-label="Search everything"
         role="combobox"
         aria-expanded={showing}

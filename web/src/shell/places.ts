@@ -4,7 +4,7 @@
 import type { IconName } from '../ui/Icon'
 
 export interface Place {
-  to: '/theatres' | '/devices' | '/map' | '/events' | '/sensor' | '/settings'
+  to: '/theatres' | '/devices' | '/map' | '/events' | '/advisories' | '/sensor' | '/findings' | '/rules' | '/settings'
   name: string
   icon: IconName
   key: string
@@ -14,8 +14,16 @@ export const see: Place[] = [
   { to: '/devices', name: 'Devices', icon: 'devices', key: 'd' },
   { to: '/map', name: 'Map', icon: 'map', key: 'm' },
   { to: '/events', name: 'Events', icon: 'events', key: 'e' },
+  { to: '/advisories', name: 'Advisories', icon: 'certificate', key: 'a' },
   { to: '/sensor', name: 'Sensor', icon: 'sensor', key: 's' },
 ]
+export const respond: Place[] = [
+  { to: '/findings', name: 'Findings', icon: 'flag', key: 'f' },
+  { to: '/rules', name: 'Rules', icon: 'filter', key: 'r' },
+]
 export const below: Place[] = [{ to: '/settings', name: 'Settings', icon: 'settings', key: ',' }]
-export const groups: { name: string; places: Place[] }[] = [{ name: 'See', places: see }]
+export const groups: { name: string; places: Place[] }[] = [
+  { name: 'See', places: see },
+  { name: 'Respond', places: respond },
+]
 export const places: Place[] = [...groups.flatMap((g) => g.places), ...below]

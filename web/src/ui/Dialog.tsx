@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A dialog keeps the focus inside, closes with Escape and gives the focus back
 // to what opened it.
-import { Dialog as D } from 'radix-ui'
-import type { ReactElement, ReactNode } from 'react'
-import { IconButton } from './Button'
-import { cx } from './cx'
-import './dialog.css'
+import { cloneElement, createContext, useContext, useState, type MouseEvent, type ReactElement, type ReactNode } from 'react'
 import { useOpener } from './opener'
+import { useOverlays } from './overlay/load'
 
-interface Props {
+export interface DialogProps {
   title: string
   /** One sentence under the title. */
   lead?: ReactNode
-  open?: boolean
+  open: boolean
   onOpenChange?: (open: boolean) => void
-  trigger?: ReactElement
   /** A sheet at the right edge instead of a box in the middle. */
   side?: boolean
   wide?: boolean
@@ -23,40 +19,28 @@ interface Props {
   actions?: ReactNode
 }
 
-export function Dialog({ title, lead, open, onOpenChange, trigger, side, wide, children, actions }: Props) {
-  const back = useOpener(open ?? false)
+const Close = createContext<(() => void) | undefined>(undefined)
+
+export function Dialog(p: DialogProps) {
+  const back = useOpener(p.open)
+  const [used, setUsed] = useState(false)
+  if (p.open && !used) setUsed(true)
+  const above = useOverlays(used)
+  if (!used || !above) return null
   return (
-    <D.Root open={open} onOpenChange={onOpenChange}>
-      {trigger && <D.Trigger asChild>{trigger}</D.Trigger>}
-      <D.Portal>
-        <D.Overlay className="dlg-scrim" />
-        <D.Content className={cx('dlg', side && 'dlg-side', wide && 'dlg-wide')} onOpenAutoFocus={focusFirst} onCloseAutoFocus={trigger ? undefined : back} {...(lead ? {} : { 'aria-describedby': undefined })}>
-          <header className="dlg-head">
-            <D.Title className="dlg-title">{title}</D.Title>
-            <D.Close asChild>
-              <IconButton icon="close" label="Close" small />
-            </D.Close>
-          </header>
-          <div className="dlg-body">
-            {lead && <D.Description className="dlg-lead">{lead}</D.Description>}
-            {children}
-          </div>
-          {actions && <footer className="dlg-foot">{actions}</footer>}
-        </D.Content>
-      </D.Portal>
-    </D.Root>
+    <Close value={() => p.onOpenChange?.(false)}>
+      <above.DialogOverlay {...p} back={back} />
+    </Close>
   )
 }
-/**
- * Focus goes to the first field, or to the dialog as a whole: on the close
- * button it would open that button's tooltip, which then takes the first Escape.
- */
-function focusFirst(e: Event): void {
-  const box = e.currentTarget
-  if (!(box instanceof HTMLElement)) return
-  e.preventDefault()
-  const field = box.querySelector<HTMLElement>('.dlg-body :is(input, select, textarea):not([type="hidden"], :disabled)')
-  ;(field ?? box).focus()
-}
 
-export const DialogClose = D.Close
+/** Closes the dialog that it is in, besides what its child does. */
+export function DialogClose({ children }: { children: ReactElement<{ onClick?: (e: MouseEvent) => void }> }) {
+  const close = useContext(Close)
+  return cloneElement(children, {
+    onClick: (e: MouseEvent) => {
+      children.props.onClick?.(e)
+      if (!e.defaultPrevented) close?.()
+    },
+  })
+}

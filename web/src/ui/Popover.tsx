@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Popover as P } from 'radix-ui'
-import type { ReactElement, ReactNode } from 'react'
-import './popover.css'
+import { useState, type ReactElement, type ReactNode } from 'react'
+import { useOverlays } from './overlay/load'
+import { trigger as plain } from './overlay/trigger'
+
+export interface PopoverProps {
+  trigger: ReactElement
+  children: ReactNode
+  align?: 'start' | 'end' | 'center'
+  label: string
+  open?: boolean
+  onOpenChange?: (o: boolean) => void
+}
 
 /** A small panel that belongs to its trigger: a chooser, a form of one line. */
-export function Popover({ trigger, children, align = 'start', label, open, onOpenChange }: { trigger: ReactElement; children: ReactNode; align?: 'start' | 'end' | 'center'; label: string; open?: boolean; onOpenChange?: (o: boolean) => void }) {
-  return (
-    <P.Root open={open} onOpenChange={onOpenChange}>
-      <P.Trigger asChild>{trigger}</P.Trigger>
-      <P.Portal>
-        <P.Content className="pop" align={align} sideOffset={4} collisionPadding={8} aria-label={label}>
-          {children}
-        </P.Content>
-      </P.Portal>
-    </P.Root>
-  )
+export function Popover(p: PopoverProps) {
+  const [own, setOwn] = useState(false)
+  const [used, setUsed] = useState(false)
+  const open = p.open ?? own
+  if (open && !used) setUsed(true)
+  const above = useOverlays(used)
+  const change = (o: boolean) => {
+    setOwn(o)
+    p.onOpenChange?.(o)
+  }
+  if (!used || !above) return plain(p.trigger, 'dialog', () => change(true))
+  return <above.PopoverOverlay {...p} open={open} onOpenChange={change} />
 }
-export const PopoverClose = P.Close

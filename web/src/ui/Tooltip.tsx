@@ -1,26 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Tooltip as T } from 'radix-ui'
-import type { ReactElement, ReactNode } from 'react'
+// Says more about its child on hover and on keyboard focus. One is shown at a
+// time. It can be hovered itself, goes with Escape, and leaves when anything
+// scrolls (WCAG 2.2, 1.4.13). Touch has none: nothing is said here only.
+import { cloneElement, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type ReactNode } from 'react'
+import { createPortal } from 'react-dom'
 import { Keys } from './Kbd'
+import { place, type Side } from './place'
 import './tooltip.css'
 
-export const TooltipProvider = ({ children }: { children: ReactNode }) => (
-  <T.Provider delayDuration={350} skipDelayDuration={200}>
-    {children}
-  </T.Provider>
-)
+const delay = 350 // ms of rest before the first one
+const again = 200 // ms after one in which the next needs no rest
+const linger = 120 // ms to move from the child onto the tooltip
 
-/** Says more about its child on hover and on keyboard focus. The child must be able to hold a ref. */
-export function Tooltip({ text, keys, children, side = 'bottom' }: { text: ReactNode; keys?: string; children: ReactElement; side?: 'top' | 'bottom' | 'left' | 'right' }) {
+let shown: { owner: string; anchor: Element } | undefined
+let left = 0
+let timer: ReturnType<typeof setTimeout> | undefined
+const listeners = new Set<() => void>()
+
+function set(to: typeof shown): void {
+  clearTimeout(timer)
+  if (shown && !to) left = Date.now()
+  if (shown === to) return
+  shown = to
+  for (const f of listeners) f()
+}
+function showSoon(owner: string, anchor: Element): void {
+  clearTimeout(timer)
+  if (shown || Date.now() - left < again) set({ owner, anchor })
+  else timer = setTimeout(() => set({ owner, anchor }), delay)
+}
+function hideSoon(): void {
+  clearTimeout(timer)
+  timer = setTimeout(() => set(undefined), linger)
+}
+function subscribe(f: () => void): () => void {
+  listeners.add(f)
+  return () => listeners.delete(f)
+}
+
+interface Child {
+  'aria-label'?: string
+  'aria-describedby'?: string
+  onPointerEnter?: (e: React.PointerEvent) => void
+  onPointerLeave?: (e: React.PointerEvent) => void
+  onPointerDown?: (e: React.PointerEvent) => void
+  onFocus?: (e: React.FocusEvent) => void
+  onBlur?: (e: React.FocusEvent) => void
+}
+
+/** The child hands on the handlers that it is given. */
+export function Tooltip({ text, keys, children, side = 'bottom' }: { text: ReactNode; keys?: string; children: ReactElement; side?: Side }) {
+  const id = useId()
+  const mine = useSyncExternalStore(subscribe, () => shown?.owner === id)
+  useEffect(
+    () => () => {
+      if (shown?.owner === id) set(undefined)
+    },
+    [id],
+  )
+  const own = children.props as Child
+  // What only repeats the name of a button would be spoken twice.
+  const says = mine && (keys !== undefined || own['aria-label'] !== text)
+  const child = cloneElement(children as ReactElement<Child>, {
+    'aria-describedby': says ? [own['aria-describedby'], id].filter(Boolean).join(' ') : own['aria-describedby'],
+    onPointerEnter: (e) => {
+      own.onPointerEnter?.(e)
+      if (e.pointerType !== 'touch') showSoon(id, e.currentTarget)
+    },
+    onPointerLeave: (e) => {
+      own.onPointerLeave?.(e)
+      hideSoon()
+    },
+    onPointerDown: (e) => {
+      own.onPointerDown?.(e)
+      set(undefined)
+    },
+    onFocus: (e) => {
+      own.onFocus?.(e)
+      if (e.currentTarget.matches(':focus-visible')) set({ owner: id, anchor: e.currentTarget })
+    },
+    onBlur: (e) => {
+      own.onBlur?.(e)
+      set(undefined)
+    },
+  })
   return (
-    <T.Root>
-      <T.Trigger asChild>{children}</T.Trigger>
-      <T.Portal>
-        <T.Content className="tip" side={side} sideOffset={6} collisionPadding={8}>
+    <>
+      {child}
+      {mine && (
+        <Tip id={id} side={side}>
           {text}
           {keys && <Keys keys={keys} />}
-        </T.Content>
-      </T.Portal>
-    </T.Root>
+        </Tip>
+      )}
+    </>
+  )
+}
+
+function Tip({ id, side, children }: { id: string; side: Side; children: ReactNode }) {
+  const box = useRef<HTMLDivElement>(null)
+  const [at, setAt] = useState<CSSProperties>({ left: 0, top: 0, visibility: 'hidden' })
+  useLayoutEffect(() => {
+    if (!box.current || !shown) return
+    const [x, y] = place(shown.anchor.getBoundingClientRect(), box.current.getBoundingClientRect(), { width: innerWidth, height: innerHeight }, side)
+    setAt({ left: x, top: y })
+  }, [side, children])
+  useEffect(() => {
+    const gone = () => set(undefined)
+    const key = (e: KeyboardEvent) => {
+      if (e.key === 'Escape') set(undefined)
+    }
+    window.addEventListener('scroll', gone, true)
+    window.addEventListener('keydown', key, true)
+    return () => {
+      window.removeEventListener('scroll', gone, true)
+      window.removeEventListener('keydown', key, true)
+    }
+  }, [])
+  return createPortal(
+    <div ref={box} id={id} role="tooltip" className="tip" style={at} onPointerEnter={() => clearTimeout(timer)} onPointerLeave={hideSoon}>
+      {children}
+    </div>,
+    document.body,
   )
 }

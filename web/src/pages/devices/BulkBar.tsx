@@ -51,7 +51,7 @@ function BulkDialog({ kind, rows, theatres, onClose }: { kind: (typeof kinds)[nu
       lead={already > 0 ? `A person has set it for ${plural(already, 'of them', 'of them')} before; that is replaced.` : 'What a person sets is kept beside what was observed, and counts.'}
       actions={
         <>
-          <DialogClose asChild><Button disabled={done !== null}>Cancel</Button></DialogClose>
+          <DialogClose><Button disabled={done !== null}>Cancel</Button></DialogClose>
           <Button
             kind="primary" busy={done !== null} disabled={value === null}
             onClick={() => {

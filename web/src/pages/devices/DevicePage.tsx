@@ -14,6 +14,8 @@ import { Page } from '@/shell/Page'
 import { Button, ClassIcon, Copyable, Empty, ErrorState, Icon, Loading, Menu, Notice, Severity, Skeleton, Time, time } from '@/ui'
 import { CopyLink } from '@/ui/grid'
 import { ActivityPanel } from './ActivityPanel'
+import { AdvisoriesPanel } from './Advisories'
+import { CertificatesCard } from './Certificates'
 import { ConversationsPanel } from './Conversations'
 import './device.css'
 import './devices.css'
@@ -38,7 +40,7 @@ export function DevicePage() {
 
   if (query.isPending) {
     return (
-      <Page title="Device" heading={<Skeleton width={20} height={22} />}>
+      <Page title="Device" heading={<><span className="sr-only">Device</span><Skeleton width={20} height={22} /></>}>
         <Loading what="the device"><div className="dev-detail"><div className="dev-main"><Skeleton lines={10} /></div><div className="dev-side"><Skeleton lines={14} /></div></div></Loading>
       </Page>
     )
@@ -138,11 +140,13 @@ function Detail({ d, stale, at, retry }: { d: Device; stale: boolean; at: number
               ))}
             </ul>
           </section>
+          <CertificatesCard device={d} />
           <NotesCard device={d} />
           <HistoryCard device={d} theatre={theatreName} />
         </div>
         <div className="dev-main">
           <FindingsPanel device={d} />
+          <AdvisoriesPanel id={d.id} name={d.name} />
           <ActivityPanel id={d.id} name={d.name} />
           <ConversationsPanel id={d.id} name={d.name} />
           <EvidencePanel device={d} />

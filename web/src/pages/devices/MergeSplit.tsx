@@ -42,7 +42,7 @@ export function MergeDialog({ device: d, onClose }: { device: Device; onClose: (
       lead="When two records are one physical device. Both keep their evidence, the other’s ID goes on leading here, and it can be undone."
       actions={
         <>
-          <DialogClose asChild><Button disabled={busy}>Cancel</Button></DialogClose>
+          <DialogClose><Button disabled={busy}>Cancel</Button></DialogClose>
           <Button kind="primary" icon="merge" busy={busy} disabled={other === null} onClick={() => void run()}>Merge</Button>
         </>
       }
@@ -98,7 +98,7 @@ export function SplitDialog({ device: d, onClose }: { device: Device; onClose: (
       lead="When one record is really several devices. Choose what does not belong to this one; its evidence goes with it. It can be undone."
       actions={
         <>
-          <DialogClose asChild><Button disabled={busy}>Cancel</Button></DialogClose>
+          <DialogClose><Button disabled={busy}>Cancel</Button></DialogClose>
           <Button kind="primary" icon="split" busy={busy} disabled={parts.size === 0 || parts.size === choices.length} onClick={() => void run()}>Split off</Button>
         </>
       }

@@ -3,6 +3,7 @@
 // a filter is a function and answers at once.
 
 import type { DeviceRow, Severity } from '@/api/types'
+import { countBy } from '@/ui/grid/countby'
 import type { Choice } from '@/ui/grid'
 
 export const deviceFields = [
@@ -95,10 +96,5 @@ export function riskRank(d: DeviceRow): number {
 
 /** How often each value of a field occurs, most first. */
 export function countValues(rows: readonly DeviceRow[], field: DeviceField, now: number): { value: string; count: number }[] {
-  const counts = new Map<string, number>()
-  for (const d of rows) {
-    const values = valuesOf(d, field, now)
-    for (const v of values.length === 0 ? [''] : values) counts.set(v, (counts.get(v) ?? 0) + 1)
-  }
-  return [...counts].map(([value, count]) => ({ value, count })).sort((a, b) => b.count - a.count || a.value.localeCompare(b.value, 'en', { numeric: true }))
+  return countBy(rows, (d) => valuesOf(d, field, now))
 }

@@ -12,7 +12,7 @@ import { useURLState } from '@/shell/urlstate'
 import { Button, Checkbox, Confirm, Dialog, DialogClose, ErrorNote, Field, Menu, toast, type MenuEntry } from '@/ui'
 import './savedviews.css'
 
-const words: Record<View['page'], string> = { devices: 'Saved views', events: 'Saved searches', map: 'Saved views' }
+const words: Record<View['page'], string> = { devices: 'Saved views', events: 'Saved searches', findings: 'Saved searches', map: 'Saved views' }
 
 export function SavedViews({ page }: { page: View['page'] }) {
   const { user } = useSession()
@@ -80,7 +80,7 @@ function SaveDialog({ page, query, taken, onClose }: { page: View['page']; query
       open onOpenChange={(o) => !o && onClose()} title="Save this view" lead="Keeps the search, filters, columns and order as they are now."
       actions={
         <>
-          <DialogClose asChild><Button>Cancel</Button></DialogClose>
+          <DialogClose><Button>Cancel</Button></DialogClose>
           <Button kind="primary" type="submit" form="save-view" busy={busy} disabled={name.trim() === ''}>{same ? 'Replace' : 'Save'}</Button>
         </>
       }
@@ -102,7 +102,7 @@ function SaveDialog({ page, query, taken, onClose }: { page: View['page']; query
 
 function ManageDialog({ page, own, query, onClose }: { page: View['page']; own: View[]; query: string; onClose: () => void }) {
   return (
-    <Dialog open onOpenChange={(o) => !o && onClose()} title={words[page]} lead="Yours. What others share is theirs to change." actions={<DialogClose asChild><Button>Done</Button></DialogClose>}>
+    <Dialog open onOpenChange={(o) => !o && onClose()} title={words[page]} lead="Yours. What others share is theirs to change." actions={<DialogClose><Button>Done</Button></DialogClose>}>
       <ul className="view-list">
         {own.map((v) => <ManageRow key={v.id} view={v} query={query} />)}
       </ul>

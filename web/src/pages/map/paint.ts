@@ -66,7 +66,7 @@ function trace(c: CanvasRenderingContext2D, points: readonly number[]): void {
 function label(c: CanvasRenderingContext2D, paths: readonly Path[], ink: Inks, strong: ((l: Link) => boolean) | null): void {
   const bundles = new Map<string, { x: number; y: number; count: number; protocol: string }>()
   for (const p of paths) {
-    if (p.points.length < 14 || (strong && !strong(p.link))) continue
+    if (p.points.length < 14 || p.link.protocol === '' || (strong && !strong(p.link))) continue
     const x = p.points[6] ?? 0
     const y = p.points[7] ?? 0
     const key = `${Math.round(x)} ${p.link.protocol}`

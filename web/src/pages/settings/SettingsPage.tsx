@@ -22,7 +22,7 @@ interface Section {
 }
 const sections: Section[] = [
   { id: 'theatres', name: 'Theatres', view: Theatres },
-  { id: 'site', name: 'Site', view: SiteSettings },
+  { id: 'site', name: 'Site and hub', view: SiteSettings },
   { id: 'storage', name: 'Storage and retention', view: StoragePanel },
   { id: 'users', name: 'Users', needs: 'user.edit', view: Users },
   { id: 'account', name: 'Your account', view: Account },

@@ -8,15 +8,19 @@ import { useMay } from '@/shell/access'
 import { Button, ErrorNote, ErrorState, Field, Loading, Skeleton, time, toast } from '@/ui'
 import { Conflict, isConflict } from './Conflict'
 import { Section } from './Section'
+import { Sites } from './Sites'
 
 const zones: string[] = Intl.supportedValuesOf('timeZone')
 
 export function SiteSettings() {
   const { data, error, isError, refetch } = useQuery(settings)
   return (
-    <Section title="Site" lead="The name stands on every page. Times everywhere are in this zone, on a 24 hour clock.">
-      {data ? <SiteForm key={data.revision} saved={data} /> : isError ? <ErrorState error={error} lost="The settings cannot be shown." retry={() => void refetch()} /> : <Loading what="the settings"><Skeleton lines={5} /></Loading>}
-    </Section>
+    <>
+      <Section title="Site" lead="The name stands on every page. Times everywhere are in this zone, on a 24 hour clock.">
+        {data ? <SiteForm key={data.revision} saved={data} /> : isError ? <ErrorState error={error} lost="The settings cannot be shown." retry={() => void refetch()} /> : <Loading what="the settings"><Skeleton lines={5} /></Loading>}
+      </Section>
+      <Sites />
+    </>
   )
 }
 

@@ -70,7 +70,7 @@ export function RoomPage() {
         <div className="room-side">
           <section aria-labelledby="room-findings">
             <h2 id="room-findings">What is open</h2>
-            <Findings list={data.findings} contact={data.contact} />
+            <Findings list={data.findings} total={tile.findings} theatre={t.id} contact={data.contact} />
           </section>
           <section aria-labelledby="room-hour">
             <h2 id="room-hour">The last hour</h2>
@@ -95,7 +95,7 @@ export function RoomPage() {
   )
 }
 
-function Findings({ list, contact }: { list: Finding[]; contact?: string }) {
+function Findings({ list, total, theatre, contact }: { list: Finding[]; total: number; theatre: string; contact?: string }) {
   return (
     <>
       {list.length === 0 ? (
@@ -108,7 +108,7 @@ function Findings({ list, contact }: { list: Finding[]; contact?: string }) {
                 <Severity level={f.severity} />
                 <Time at={f.last} />
               </div>
-              <p className="rf-room">{f.room || f.title}</p>
+              <p className="rf-room"><Link to="/findings" search={{ open: f.id }} className="rf-link">{f.room || f.title}</Link></p>
               {f.room && <p className="rf-title">{f.title}</p>}
               {f.devices.length > 0 && (
                 <p className="rf-devices">
@@ -123,6 +123,11 @@ function Findings({ list, contact }: { list: Finding[]; contact?: string }) {
             </li>
           ))}
         </ul>
+      )}
+      {total > 0 && (
+        <p className="room-all">
+          <Link to="/findings" search={{ is: `theatre:${theatre}` }}>{total > list.length ? `All ${total}` : 'Work on them'}</Link>
+        </p>
       )}
       {contact && (
         <p className="room-call">

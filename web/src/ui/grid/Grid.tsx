@@ -317,10 +317,19 @@ export function Grid<T>(p: GridProps<T>) {
             })}
           </div>
         </div>
-        {rows.length === 0 && !p.busy && <div className="grid-empty">{p.empty}</div>}
-        {p.after !== undefined && p.after !== null && rows.length > 0 && <div className="grid-after">{p.after}</div>}
+        {rows.length === 0 && !p.busy && <Across className="grid-empty" columns={columns.length + first - 1}>{p.empty}</Across>}
+        {p.after !== undefined && p.after !== null && rows.length > 0 && <Across className="grid-after" columns={columns.length + first - 1}>{p.after}</Across>}
       </div>
       <CellMenu at={menu} onClose={() => setMenu(null)} onFilter={p.onFilter} onReturn={() => scroller.current?.focus({ preventScroll: true })} />
+    </div>
+  )
+}
+
+/** What stands in a grid without being one of its rows: a grid may hold rows only. */
+function Across({ className, columns, children }: { className: string; columns: number; children: ReactNode }) {
+  return (
+    <div className={className} role="row">
+      <div role="gridcell" aria-colspan={columns}>{children}</div>
     </div>
   )
 }

@@ -22,7 +22,7 @@ export function toJSON<T>(rows: readonly T[], columns: readonly ExportColumn<T>[
 }
 
 /** Hands a file to the browser. */
-export function saveFile(name: string, type: string, text: string): void {
+export function saveFile(name: string, type: string, text: string | Blob): void {
   const url = URL.createObjectURL(new Blob([text], { type }))
   const a = document.createElement('a')
   a.href = url

@@ -3,6 +3,8 @@
 export { Chips } from './Chips'
 export { layoutOf, orderRows, shownColumns, type Choice, type Column } from './column'
 export { cellText, compareValues, type CellValue } from './compare'
+export { countBy } from './countby'
+export { FilterButton } from './FilterButton'
 export { Grid, type GridHandle, type GridProps } from './Grid'
 export { GridSkeleton } from './GridSkeleton'
 export { CopyLink, GridTools } from './GridTools'

@@ -1,0 +1,1 @@
+export{i as ConfirmOverlay,r as DialogOverlay,n as MenuOverlay,t as PopoverOverlay}from"./overlays.js";

@@ -1,1 +1,0 @@
-function e(e){try{return localStorage.getItem(`asepsis.${e}`)}catch{return null}}function t(e,t){try{localStorage.setItem(`asepsis.${e}`,t)}catch{}}export{t as n,e as t};

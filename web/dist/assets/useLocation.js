@@ -1,1 +1,0 @@
-import{Rt as e}from"./ui.js";import{c as t,s as n}from"./access.js";function r(r){let i=e();return t(i.stores.location,n(r,i))}export{r as t};
