@@ -61,7 +61,7 @@ func (o *output) flags(c *cobra.Command) {
 	f.StringVar(&o.inventory, "inventory", "", "inventory file: read when it exists, and updated")
 	f.IntVar(&o.workers, "workers", -1, "goroutines that analyse flows; 0 means one less than the processors")
 	f.StringSliceVar(&o.disabled, "disable", nil, "analysers not to run, by name")
-	f.BoolVar(&o.detect, "detect", true, "show the events to the detection rules")
+	f.BoolVar(&o.detect, "detect", true, "show the events to the detection rules, and the devices to the advisories")
 	f.StringArrayVar(&o.rules, "rules", nil, "folder with rules of one's own beside the shipped ones; may be given several times")
 	f.StringVar(&o.policy, "policy", "", "file with zones and conduits; without it zones are proposed from what is seen")
 	f.BoolVar(&o.quiet, "no-progress", false, "no progress bar, even on a terminal")

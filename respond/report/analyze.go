@@ -208,7 +208,11 @@ func Analyze(ctx context.Context, names []string, sources []capture.Source, o Op
 		}
 	}
 	r.Conversations = conversations(o.Inventory.Conversations(), r.Devices)
-	r.Findings = findings(append(advisory.Findings(devices, inventory.Title), inventory.Findings(devices)...))
+	found := inventory.Findings(devices)
+	if o.Detect != nil {
+		found = append(advisory.Findings(devices, inventory.Title), found...)
+	}
+	r.Findings = findings(found)
 	if o.Detect != nil {
 		alerts, err := o.Detect(o.Inventory)
 		if err != nil {
