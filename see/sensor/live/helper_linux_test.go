@@ -132,6 +132,10 @@ func captureRole() error {
 					mu.Unlock()
 					return
 				}
+				if f.Tick {
+					mu.Unlock()
+					continue
+				}
 				f.Interface = i
 				if err := w.WriteFrame(f); err != nil && first == nil {
 					first = err
