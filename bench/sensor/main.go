@@ -6,7 +6,9 @@
 // per second and the ratios. Peers that are not installed are named and left out,
 // and so are mixes that cannot be recorded here.
 //
-//	go run ./bench/sensor [-mixes dense,images,mixed] [-packets N] [-idle-flows N] [-workers] [-large BYTES] [-keep DIR]
+// It builds asepsis as make build does, with the profile that scripts/profile made.
+//
+//	go run ./bench/sensor [-mixes dense,images,day,mixed] [-packets N] [-idle-flows N] [-workers] [-large BYTES] [-keep DIR]
 package main
 
 import (
@@ -29,12 +31,12 @@ type settings struct {
 	idle           int
 	large          int64
 	workers, peers bool
-	keep           string
+	keep, profile  string
 }
 
 func main() {
 	var s settings
-	flag.StringVar(&s.mixes, "mixes", "dense,images,mixed", "captures to measure with")
+	flag.StringVar(&s.mixes, "mixes", "dense,images,day,mixed", "captures to measure with")
 	flag.Int64Var(&s.packets, "packets", 1_000_000, "frames of each capture")
 	flag.Int64Var(&s.sites, "sites", 8, "hospitals with addresses of their own that take turns")
 	flag.IntVar(&s.runs, "runs", 3, "runs of each program, of which the one with the least processor time counts")
@@ -43,6 +45,7 @@ func main() {
 	flag.BoolVar(&s.workers, "workers", true, "measure by number of workers too")
 	flag.BoolVar(&s.peers, "peers", true, "run ndpiReader and tshark too")
 	flag.StringVar(&s.keep, "keep", "", "keep the captures in this directory")
+	flag.StringVar(&s.profile, "profile", "", "measure nothing: write where the processor's time goes to this file, for the compiler")
 	flag.Parse()
 	if err := bench(s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/sensor:", err)
@@ -60,8 +63,15 @@ func bench(s settings) error {
 	load, _ := os.ReadFile("/proc/loadavg")
 	fmt.Printf("%s; %s %s/%s; %s, %d processors; load %s\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH,
 		processor(), runtime.NumCPU(), strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " "))
+	if s.profile != "" {
+		all, err := mixes(s.mixes, dir)
+		if err != nil {
+			return err
+		}
+		return profile(all, s, dir, s.profile)
+	}
 	bin := filepath.Join(dir, "asepsis")
-	build := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/asepsis") //nolint:gosec // our own
+	build := exec.Command("go", "build", "-trimpath", "-pgo=cmd/asepsis/asepsis.pgo", "-o", bin, "./cmd/asepsis") //nolint:gosec // our own, as make build does
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)

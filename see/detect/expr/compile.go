@@ -3,20 +3,15 @@
 package expr
 
 import (
-	"fmt"
 	"slices"
-
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/types"
 
 	"github.com/asepsis/asepsis/see/detect/scene"
 )
 
-// compiler turns one checked syntax tree into nodes.
+// compiler checks the types of one expression and turns it into nodes.
 type compiler struct {
 	env   *Env
-	tree  *ast.AST
+	src   *source
 	roots map[string]*field // variables
 	loops []loop            // around the place that is being compiled, outermost first
 	reads []*node           // fields that are read, in the order of the text
@@ -28,52 +23,33 @@ type loop struct {
 	elem *node
 }
 
-// place makes an error at an expression.
-func (c *compiler) place(e ast.Expr, hint, format string, args ...any) error {
-	l := c.tree.SourceInfo().GetStartLocation(e.ID())
-	return &Error{Line: l.Line(), Column: l.Column() + 1, Message: fmt.Sprintf(format, args...), Help: hint}
+// place makes an error at a part of the expression.
+func (c *compiler) place(e *syntax, hint, format string, args ...any) error {
+	return c.src.fail(e.at, hint, format, args...)
 }
 
-func (c *compiler) compile(e ast.Expr) (*node, error) {
-	switch e.Kind() {
-	case ast.LiteralKind:
-		return c.literal(e)
-	case ast.IdentKind:
+func (c *compiler) compile(e *syntax) (*node, error) {
+	switch e.kind {
+	case sLiteral:
+		return e.value, nil
+	case sName:
 		return c.variable(e)
-	case ast.SelectKind:
+	case sField, sHas:
 		return c.selected(e)
-	case ast.ListKind:
+	case sList:
 		return c.list(e)
-	case ast.CallKind:
+	case sOperator:
+		return c.operator(e)
+	case sCall:
 		return c.call(e)
-	case ast.ComprehensionKind:
-		return c.comprehension(e)
-	case ast.MapKind:
-		return nil, c.place(e, "", "maps cannot be written here")
+	case sLoop:
+		return c.loop(e)
 	}
-	return nil, c.place(e, "", "values with fields cannot be written here")
+	panic("BUG: a part of an expression of no kind")
 }
 
-func (c *compiler) literal(e ast.Expr) (*node, error) {
-	switch v := e.AsLiteral().(type) {
-	case types.Bool:
-		return constBool(bool(v)), nil
-	case types.Int:
-		return constInt(int64(v)), nil
-	case types.Double:
-		return constFloat(float64(v)), nil
-	case types.String:
-		return constText(string(v)), nil
-	case types.Uint:
-		return nil, c.place(e, fmt.Sprintf("write %d", uint64(v)), "whole numbers are written without the u")
-	case types.Null:
-		return nil, c.place(e, "ask with has(...) whether a field is there", "there is no null: what an event does not have is empty")
-	}
-	return nil, c.place(e, "", "a value of this type cannot be written here")
-}
-
-func (c *compiler) variable(e ast.Expr) (*node, error) {
-	name := e.AsIdent()
+func (c *compiler) variable(e *syntax) (*node, error) {
+	name := e.name
 	for _, l := range slices.Backward(c.loops) {
 		if l.name == name {
 			return l.elem, nil
@@ -81,7 +57,7 @@ func (c *compiler) variable(e ast.Expr) (*node, error) {
 	}
 	f := c.roots[name]
 	if f == nil {
-		return nil, c.place(e, "", "%q is not a variable", name)
+		return nil, c.undeclared(e)
 	}
 	if f.node != nil {
 		n := f.node(c)
@@ -109,13 +85,12 @@ func (c *compiler) read(n *node, instead string) {
 	c.reads = append(c.reads, n)
 }
 
-func (c *compiler) selected(e ast.Expr) (*node, error) {
-	sel := e.AsSelect()
-	base, err := c.compile(sel.Operand())
+func (c *compiler) selected(e *syntax) (*node, error) {
+	base, err := c.compile(e.args[0])
 	if err != nil {
 		return nil, err
 	}
-	name := sel.FieldName()
+	name := e.name
 	var n *node
 	switch base.kind {
 	case kObject:
@@ -141,7 +116,7 @@ func (c *compiler) selected(e ast.Expr) (*node, error) {
 		n.path = base.path + "." + name
 		c.read(n, base.path)
 	}
-	if sel.IsTestOnly() {
+	if e.kind == sHas {
 		return &node{kind: kBool, b: n.has(), errs: n.errs, needs: n.needs, cost: n.cost}, nil
 	}
 	return n, nil
@@ -167,10 +142,10 @@ func lookup(base, key *node) *node {
 	return n
 }
 
-func (c *compiler) list(e ast.Expr) (*node, error) {
+func (c *compiler) list(e *syntax) (*node, error) {
 	var elems []*node
 	constant, errs, needs, cost := true, false, false, 1
-	for _, x := range e.AsList().Elements() {
+	for _, x := range e.args {
 		n, err := c.compile(x)
 		if err != nil {
 			return nil, err
@@ -224,9 +199,9 @@ func (c *compiler) list(e ast.Expr) (*node, error) {
 }
 
 // conjuncts takes the && chain apart.
-func conjuncts(e ast.Expr, out []ast.Expr) []ast.Expr {
-	if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalAnd {
-		for _, a := range e.AsCall().Args() {
+func conjuncts(e *syntax, out []*syntax) []*syntax {
+	if e.kind == sOperator && e.name == "&&" {
+		for _, a := range e.args {
 			out = conjuncts(a, out)
 		}
 		return out

@@ -5,26 +5,28 @@
 //
 // # The language
 //
-// Parser, macros and type checker are those of CEL (cel.dev/cel-go); what is
-// checked is compiled into Go functions over the structs of core/event, so that
-// an evaluation makes no maps, boxes no values and, as long as it makes no new
-// text, allocates nothing. A test holds the results against CEL's own interpreter.
+// It is a part of CEL (the Common Expression Language): its grammar, its macros and its
+// rules of types and of errors. What is checked is compiled into Go functions over the
+// structs of core/event, so that an evaluation makes no maps, boxes no values and, as
+// long as it makes no new text, allocates nothing. Tests hold all of it against cel-go:
+// what is accepted here is accepted there and has the same value.
 //
 // What there is to read is in docs/rules.md, generated from the structs. Beside CEL:
 //   - What an event does not have reads as empty ("", 0, false, an empty list), at
 //     every depth: tls.sni of an event without TLS is "". has() tells the two apart
 //     only for what can be absent as a whole.
 //   - A name that an event's attributes or counts do not have reads as empty too.
-//   - Numbers are int or double; timestamps, durations, bytes, maps that are written
-//     out, dynamic values and macros beyond has, all, exists, exists_one, filter and map
-//     are refused when the expression is compiled.
+//   - Numbers are int or double; timestamps, durations, bytes, unsigned numbers, null,
+//     maps and things with fields that are written out, optional values, names with a
+//     leading dot, dynamic values and macros beyond has, all, exists, exists_one, filter
+//     and map are refused when the expression is compiled.
 //   - Regular expressions, networks, list names and time zones are literals: what is
 //     wrong with them is said at compile time.
 //
 // # Bounds
 //
-// An expression is at most MaxLength bytes long, its loops are nested at most four
-// deep and take at most MaxSteps turns in one evaluation, and a text that it makes is
+// An expression is at most MaxLength bytes long, its brackets are nested at most 64 deep,
+// its loops four, and these take at most MaxSteps turns in one evaluation, and a text that it makes is
 // at most MaxText bytes. What goes beyond is an error; whoever evaluates a condition takes
 // an error for false and counts it.
 //
@@ -35,15 +37,9 @@ package expr
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
-
-	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/parser"
 
 	"github.com/asepsis/asepsis/core/event"
 )
@@ -68,16 +64,9 @@ type Lists interface {
 // Env compiles expressions.
 type Env struct {
 	lists Lists
-	base  *cel.Env
 
-	mu   sync.Mutex
-	envs map[string]*scope // by the kinds of detail
-}
-
-// scope is what expressions over some classes see.
-type scope struct {
-	env   *cel.Env
-	roots map[string]*field
+	mu    sync.Mutex
+	roots map[string]map[string]*field // variables, by the kinds of detail
 }
 
 // Option configures an Env.
@@ -88,31 +77,15 @@ func WithLists(l Lists) Option { return func(e *Env) { e.lists = l } }
 
 // NewEnv makes an environment.
 func NewEnv(opts ...Option) (*Env, error) {
-	e := &Env{envs: map[string]*scope{}}
+	e := &Env{roots: map[string]map[string]*field{}}
 	for _, o := range opts {
 		o(e)
 	}
-	registry, err := types.NewRegistry()
-	if err != nil {
-		return nil, fmt.Errorf("prepare expressions: %w", err)
-	}
-	base, err := cel.NewEnv(append([]cel.EnvOption{
-		cel.CustomTypeProvider(&provider{Provider: registry}),
-		cel.CrossTypeNumericComparisons(true),
-		cel.HomogeneousAggregateLiterals(),
-		cel.EnableMacroCallTracking(),
-		cel.ParserRecursionLimit(maxDepth),
-		cel.ParserExpressionSizeLimit(MaxLength),
-	}, declarations()...)...)
-	if err != nil {
-		return nil, fmt.Errorf("prepare expressions: %w", err)
-	}
-	e.base = base
 	return e, nil
 }
 
-// scope returns what expressions over events of these classes see; of all classes when there are none.
-func (e *Env) scope(classes []event.Class) (*scope, error) {
+// variables are what expressions over events of these classes see; of all classes when there are none.
+func (e *Env) variables(classes []event.Class) map[string]*field {
 	var kinds []string
 	for _, k := range detailKinds {
 		if len(classes) == 0 || slices.Contains(classes, k.detail.Class()) {
@@ -122,109 +95,73 @@ func (e *Env) scope(classes []event.Class) (*scope, error) {
 	key := strings.Join(kinds, " ")
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.envs[key]; s != nil {
-		return s, nil
+	if r := e.roots[key]; r != nil {
+		return r
 	}
-	s := &scope{roots: map[string]*field{}}
-	var vars []cel.EnvOption
-	add := func(f *field) {
-		s.roots[f.name] = f
-		vars = append(vars, cel.Variable(f.name, celType(f.kind, f.of)))
-	}
+	r := map[string]*field{}
 	for _, f := range surroundings() {
-		add(f)
+		r[f.name] = f
 	}
 	for _, k := range kinds {
 		o := details()[k]
-		add(&field{name: k, kind: kObject, of: o, doc: o.doc})
+		r[k] = &field{name: k, kind: kObject, of: o, doc: o.doc}
 	}
-	env, err := e.base.Extend(vars...)
-	if err != nil {
-		return nil, fmt.Errorf("prepare expressions over %s: %w", key, err)
-	}
-	s.env = env
-	e.envs[key] = s
-	return s, nil
+	e.roots[key] = r
+	return r
 }
 
-// parsed is an expression that was checked.
-type parsed struct {
-	text string
-	tree *ast.AST
-	c    *compiler
-}
-
-func (e *Env) parse(classes []event.Class, text string) (*parsed, error) {
-	if len(text) > MaxLength {
-		return nil, &Error{Line: 1, Column: 1, Message: fmt.Sprintf("the expression is longer than %d bytes", MaxLength)}
+// parse reads an expression and makes a compiler for it.
+func (e *Env) parse(classes []event.Class, text string) (*syntax, *compiler, error) {
+	if err := checkText(text); err != nil {
+		return nil, nil, err
 	}
-	if strings.TrimSpace(text) == "" {
-		return nil, &Error{Line: 1, Column: 1, Message: "the expression is empty"}
-	}
-	sc, err := e.scope(classes)
+	src, tree, err := parse(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tree, iss := sc.env.Parse(text)
-	if iss.Err() != nil {
-		return nil, e.issues(iss, tree, sc.roots)
-	}
-	checked, iss := sc.env.Check(tree)
-	if iss.Err() != nil {
-		return nil, e.issues(iss, tree, sc.roots)
-	}
-	p := &parsed{text: text, tree: checked.NativeRep()}
-	p.c = &compiler{env: e, tree: p.tree, roots: sc.roots}
-	return p, nil
-}
-
-// source is a part of the expression as it is written.
-func (p *parsed) source(x ast.Expr) string {
-	s, err := parser.Unparse(x, p.tree.SourceInfo(), parser.WrapOnColumn(1<<20))
-	if err != nil {
-		return p.text
-	}
-	return s
+	return tree, &compiler{env: e, src: src, roots: e.variables(classes)}, nil
 }
 
 // Bool compiles a condition over events of these classes, over all when there are none.
 func (e *Env) Bool(classes []event.Class, text string) (*Bool, error) {
-	p, err := e.parse(classes, text)
+	tree, c, err := e.parse(classes, text)
 	if err != nil {
 		return nil, err
 	}
 	b := &Bool{text: text}
 	var errs []error
-	for _, x := range conjuncts(p.tree.Expr(), nil) {
-		p.c.reads = nil
-		n, err := p.c.compile(x)
+	for _, x := range conjuncts(tree, nil) {
+		c.reads = nil
+		n, err := c.compile(x)
+		if err == nil && n.kind != kBool {
+			err = c.place(x, "", "a condition is true or false, this is %s", kindName(n.kind, n.of))
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if n.kind != kBool {
-			errs = append(errs, p.c.place(x, "", "a condition is true or false, this is %s", kindName(n.kind, n.of)))
-			continue
-		}
-		b.parts = append(b.parts, part{text: p.source(x), node: n, reads: p.c.reads})
+		b.parts = append(b.parts, part{text: c.src.written(x.first, x.last), node: n, reads: c.reads})
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	switch {
+	case len(errs) == 1:
+		return nil, errs[0]
+	case len(errs) > 0:
+		return nil, errors.Join(errs[:min(len(errs), maxErrors)]...)
 	}
 	b.plan()
 	return b, nil
 }
 
 func (e *Env) value(classes []event.Class, text string) (*value, error) {
-	p, err := e.parse(classes, text)
+	tree, c, err := e.parse(classes, text)
 	if err != nil {
 		return nil, err
 	}
-	n, err := p.c.compile(p.tree.Expr())
+	n, err := c.compile(tree)
 	if err != nil {
 		return nil, err
 	}
-	return &value{text: text, node: n, reads: p.c.reads}, nil
+	return &value{text: text, node: n, reads: c.reads}, nil
 }
 
 // Text compiles an expression of a text, a number or a boolean.

@@ -168,13 +168,13 @@ func TestAWrongExpressionIsRefusedWithItsPlaceAndWhatWouldBeRight(t *testing.T) 
 		`op.modality.matches(op.modality)`:      "must be written out",
 		`in_list("bad-name", op.modality)`:      `did you mean "bad-names"?`,
 		`hour(event.time, "Mars/Olympus") == 1`: "there is no time zone",
-		`op.results == 1u`:                      "does not go with",
+		`op.results == 1u`:                      "column 15: whole numbers are written without the u (write 1)",
 		`timestamp(event.message) == timestamp("2026-01-01T00:00:00Z")`: "timestamp() is not a function",
 		`op.dimse_command.exists(x, x == "a")`:                          "column",
 		`{"a": 1} == {"a": 1}`:                                          "column",
 		`op == op`:                                                      "cannot be compared as a whole",
 		``:                                                              "is empty",
-		strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200): "recursion",
+		strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200): "nested more than 64 deep",
 		strings.Repeat("!", expr.MaxLength+1) + "true":               "longer than",
 	} {
 		_, err := env.Bool([]event.Class{event.ClassDICOMOperation}, text)

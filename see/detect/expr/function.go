@@ -11,9 +11,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
-
 	"github.com/asepsis/asepsis/see/detect/scene"
 )
 
@@ -45,22 +42,8 @@ func Functions() []Function {
 	}
 }
 
-// declarations tell CEL's checker of the functions that are not CEL's own.
-func declarations() []cel.EnvOption {
-	t, i, d, b, l := cel.StringType, cel.IntType, cel.DoubleType, cel.BoolType, cel.ListType(cel.StringType)
-	fn := func(name string, result *cel.Type, args ...*cel.Type) cel.EnvOption {
-		return cel.Function(name, cel.Overload(name, args, result))
-	}
-	return []cel.EnvOption{
-		cel.Function("abs", cel.Overload("abs_int", []*cel.Type{i}, i), cel.Overload("abs_double", []*cel.Type{d}, d)),
-		cel.Function("cidr", cel.Overload("cidr_text", []*cel.Type{t, t}, b), cel.Overload("cidr_list", []*cel.Type{t, l}, b)),
-		fn("device_at", t, t), fn("entropy", d, t), fn("first", t, l), fn("hour", i, i, t), fn("in_list", b, t, t), fn("label_count", i, t),
-		fn("lower", t, t), fn("upper", t, t), fn("parent_domain", t, t), fn("stations", l, t), fn("weekday", i, i, t),
-	}
-}
-
-// function compiles a call by name. The checker has seen that the arguments are of the types that it takes.
-func (c *compiler) function(e ast.Expr, name string, exprs []ast.Expr, args []*node) (*node, error) {
+// function compiles a call by name, of which called has seen that the arguments are of the types that it takes.
+func (c *compiler) function(e *syntax, name string, exprs []*syntax, args []*node) (*node, error) {
 	switch name {
 	case "size":
 		return c.size(e, args[0])
@@ -100,10 +83,7 @@ func (c *compiler) function(e ast.Expr, name string, exprs []ast.Expr, args []*n
 	case "stations":
 		n := joined(kTexts, 20, args...)
 		n.ss = func(s *scene.Scene, f *frame) []string {
-			if s.World == nil {
-				return nil
-			}
-			return s.World.Stations(args[0].s(s, f))
+			return s.Stations(args[0].s(s, f))
 		}
 		return n, nil
 	case "device_at":
@@ -113,11 +93,7 @@ func (c *compiler) function(e ast.Expr, name string, exprs []ast.Expr, args []*n
 	case "int", "double", "string":
 		return c.convert(e, name, args[0])
 	}
-	return nil, c.place(e, "the functions are "+functionNames(), "%s() is not a function of this language", name)
-}
-
-func functionNames() string {
-	return "abs, cidr, contains, device_at, double, endsWith, entropy, first, hour, in_list, int, label_count, lower, matches, parent_domain, size, startsWith, stations, string, upper, weekday"
+	panic("BUG: a function that is known and not compiled: " + name)
 }
 
 func textOf(args []*node, fn func(string) string) *node {
@@ -126,7 +102,7 @@ func textOf(args []*node, fn func(string) string) *node {
 	return n
 }
 
-func (c *compiler) size(e ast.Expr, x *node) (*node, error) {
+func (c *compiler) size(e *syntax, x *node) (*node, error) {
 	n := joined(kInt, 2, x)
 	switch x.kind {
 	case kText:
@@ -171,7 +147,7 @@ func partOf(name string, l, r *node) *node {
 	return n
 }
 
-func (c *compiler) matches(at ast.Expr, args []*node) (*node, error) {
+func (c *compiler) matches(at *syntax, args []*node) (*node, error) {
 	if args[1].lit == nil {
 		return nil, c.place(at, "", "the regular expression must be written out, so that it is compiled once")
 	}
@@ -230,7 +206,7 @@ func addressOf(x *node) func(*scene.Scene, *frame) netip.Addr {
 	}
 }
 
-func (c *compiler) cidr(at ast.Expr, args []*node) (*node, error) {
+func (c *compiler) cidr(at *syntax, args []*node) (*node, error) {
 	if args[1].lit == nil {
 		return nil, c.place(at, "", "networks must be written out")
 	}
@@ -278,7 +254,7 @@ func deviceAt(x *node) *node {
 	return n
 }
 
-func (c *compiler) inList(at ast.Expr, args []*node) (*node, error) {
+func (c *compiler) inList(at *syntax, args []*node) (*node, error) {
 	if args[0].lit == nil {
 		return nil, c.place(at, "", "the name of the list must be written out")
 	}
@@ -295,7 +271,7 @@ func (c *compiler) inList(at ast.Expr, args []*node) (*node, error) {
 	return n, nil
 }
 
-func (c *compiler) clock(at ast.Expr, name string, args []*node) (*node, error) {
+func (c *compiler) clock(at *syntax, name string, args []*node) (*node, error) {
 	if args[1].lit == nil {
 		return nil, c.place(at, "", "the time zone must be written out")
 	}
@@ -317,7 +293,7 @@ func (c *compiler) clock(at ast.Expr, name string, args []*node) (*node, error) 
 	return n, nil
 }
 
-func (c *compiler) convert(e ast.Expr, name string, x *node) (*node, error) {
+func (c *compiler) convert(e *syntax, name string, x *node) (*node, error) {
 	switch {
 	case name == "string" && (x.kind == kText || x.kind == kInt || x.kind == kFloat || x.kind == kBool):
 		if x.kind == kText {

@@ -6,9 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/see/detect/scene"
 )
@@ -57,11 +54,9 @@ func elementsOf(x *node) func(s *scene.Scene, f *frame) elements {
 	return nil
 }
 
-// comprehension compiles what the macros exists, all, exists_one, filter and map
-// become. Others cannot be written.
-func (c *compiler) comprehension(e ast.Expr) (*node, error) {
-	loopExpr := e.AsComprehension()
-	list, err := c.compile(loopExpr.IterRange())
+// loop compiles exists, all, exists_one, filter and map.
+func (c *compiler) loop(e *syntax) (*node, error) {
+	list, err := c.compile(e.args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -73,35 +68,34 @@ func (c *compiler) comprehension(e ast.Expr) (*node, error) {
 	if slot >= maxLoops {
 		return nil, c.place(e, "", "loops are nested more than %d deep", maxLoops)
 	}
-	if loopExpr.HasIterVar2() {
-		return nil, c.place(e, "", "a loop has one variable")
-	}
-	c.loops = append(c.loops, loop{name: loopExpr.IterVar(), elem: element(list, slot)})
+	elem := element(list, slot)
+	c.loops = append(c.loops, loop{name: e.variable, elem: elem})
 	defer func() { c.loops = c.loops[:slot] }()
 
-	step := loopExpr.LoopStep()
-	if step.Kind() != ast.CallKind {
-		return nil, c.place(e, "", "this loop is not one of exists, all, exists_one, filter and map")
-	}
-	args := step.AsCall().Args()
-	switch step.AsCall().FunctionName() {
-	case operators.LogicalOr:
-		return c.quantifier(list, open, slot, args[1], true)
-	case operators.LogicalAnd:
-		return c.quantifier(list, open, slot, args[1], false)
-	case operators.Conditional: // cond ? accu + x : accu
-		cond, err := c.compile(args[0])
-		if err != nil {
+	var cond, result *node
+	if e.name != "map" || len(e.args) == 3 {
+		if cond, err = c.compile(e.args[1]); err != nil {
 			return nil, err
 		}
-		if loopExpr.AccuInit().Kind() == ast.LiteralKind {
-			return exactlyOne(list, open, slot, cond), nil
+		if cond.kind != kBool {
+			return nil, c.place(e, "it is written "+loopForms[e.name], "the condition is true or false, this is %s", kindName(cond.kind, cond.of))
 		}
-		return c.collect(e, list, open, slot, cond, args[1].AsCall().Args()[1].AsList().Elements()[0])
-	case operators.Add: // accu + [x]
-		return c.collect(e, list, open, slot, nil, args[1].AsList().Elements()[0])
 	}
-	return nil, c.place(e, "", "this loop is not one of exists, all, exists_one, filter and map")
+	switch e.name {
+	case "exists":
+		return quantifier(list, open, slot, cond, true), nil
+	case "all":
+		return quantifier(list, open, slot, cond, false), nil
+	case "exists_one":
+		return exactlyOne(list, open, slot, cond), nil
+	case "filter":
+		result = elem
+	case "map":
+		if result, err = c.compile(e.args[len(e.args)-1]); err != nil {
+			return nil, err
+		}
+	}
+	return c.collect(e, list, open, slot, cond, result)
 }
 
 // element is the variable of a loop.
@@ -126,11 +120,7 @@ func looped(k kind, of ...*node) *node {
 
 // quantifier is exists (any) or all. As in CEL the element that decides wins over
 // the error of another.
-func (c *compiler) quantifier(list *node, open func(*scene.Scene, *frame) elements, slot int, pred ast.Expr, decides bool) (*node, error) {
-	p, err := c.compile(pred)
-	if err != nil {
-		return nil, err
-	}
+func quantifier(list *node, open func(*scene.Scene, *frame) elements, slot int, p *node, decides bool) *node {
 	n := looped(kBool, list, p)
 	n.b = func(s *scene.Scene, f *frame) bool {
 		l := open(s, f)
@@ -156,7 +146,7 @@ func (c *compiler) quantifier(list *node, open func(*scene.Scene, *frame) elemen
 		f.err = failed
 		return !decides
 	}
-	return n, nil
+	return n
 }
 
 func exactlyOne(list *node, open func(*scene.Scene, *frame) elements, slot int, p *node) *node {
@@ -175,11 +165,7 @@ func exactlyOne(list *node, open func(*scene.Scene, *frame) elements, slot int, 
 }
 
 // collect is filter or map.
-func (c *compiler) collect(e ast.Expr, list *node, open func(*scene.Scene, *frame) elements, slot int, cond *node, result ast.Expr) (*node, error) {
-	r, err := c.compile(result)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) collect(e *syntax, list *node, open func(*scene.Scene, *frame) elements, slot int, cond, r *node) (*node, error) {
 	holds := func(s *scene.Scene, f *frame) bool { return cond == nil || cond.b(s, f) }
 	parts := []*node{list, r}
 	if cond != nil {

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"cel.dev/cel-go/common/ast"
-
 	"github.com/asepsis/asepsis/see/detect/scene"
 )
 
@@ -15,7 +13,7 @@ import (
 const manyValues = 8
 
 // in asks whether a list, or a set of named values, has something.
-func (c *compiler) in(e ast.Expr, l, r *node) (*node, error) {
+func (c *compiler) in(e *syntax, l, r *node) (*node, error) {
 	n := joined(kBool, 3, l, r)
 	switch {
 	case r.kind == kTexts && l.kind == kText && r.lit != nil:
@@ -54,12 +52,12 @@ func (c *compiler) in(e ast.Expr, l, r *node) (*node, error) {
 	case r.kind == kTexts && r.lit != nil && len(r.lit.ss) == 0:
 		n.b = func(*scene.Scene, *frame) bool { return false }
 	default:
-		return nil, c.place(e, "", "%s cannot be in a %s", kindName(l.kind, l.of), kindName(r.kind, r.of))
+		return nil, c.mismatch(e, "", l, r)
 	}
 	return n, nil
 }
 
-func (c *compiler) inLiteral(e ast.Expr, l *node, set []string) (func(*scene.Scene, *frame) bool, error) {
+func (c *compiler) inLiteral(e *syntax, l *node, set []string) (func(*scene.Scene, *frame) bool, error) {
 	if l.addr != nil {
 		want := make([]netip.Addr, len(set))
 		for i, v := range set {
@@ -96,7 +94,7 @@ func (c *compiler) inLiteral(e ast.Expr, l *node, set []string) (func(*scene.Sce
 }
 
 // index takes an element of a list by its place, or a value by its name.
-func (c *compiler) index(e ast.Expr, l, r *node) (*node, error) {
+func (c *compiler) index(e *syntax, l, r *node) (*node, error) {
 	switch {
 	case (l.kind == kAttrs || l.kind == kCounts) && r.kind == kText:
 		return lookup(l, r), nil

@@ -8,9 +8,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/see/detect/scene"
 )
@@ -30,42 +27,51 @@ func (n *node) failing() *node {
 	return n
 }
 
-func (c *compiler) call(e ast.Expr) (*node, error) {
-	call := e.AsCall()
-	var args []*node
-	exprs := call.Args()
-	if call.IsMemberFunction() {
-		exprs = append([]ast.Expr{call.Target()}, exprs...)
-	}
-	for _, a := range exprs {
-		n, err := c.compile(a)
+func (c *compiler) compileAll(exprs []*syntax) ([]*node, error) {
+	var out []*node
+	for _, e := range exprs {
+		n, err := c.compile(e)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, n)
+		out = append(out, n)
 	}
-	switch name := call.FunctionName(); name {
-	case operators.LogicalAnd:
-		return and(args), nil
-	case operators.LogicalOr:
-		return or(args), nil
-	case operators.LogicalNot:
-		x, n := args[0].b, joined(kBool, 0, args...)
-		n.b = func(s *scene.Scene, f *frame) bool { return !x(s, f) }
-		return n, nil
-	case operators.Conditional:
+	return out, nil
+}
+
+func (c *compiler) call(e *syntax) (*node, error) {
+	if err := c.known(e); err != nil {
+		return nil, err
+	}
+	args, err := c.compileAll(e.args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.called(e, args); err != nil {
+		return nil, err
+	}
+	return c.function(e, e.name, e.args, args)
+}
+
+func (c *compiler) operator(e *syntax) (*node, error) {
+	args, err := c.compileAll(e.args)
+	if err != nil {
+		return nil, err
+	}
+	switch name := e.name; name {
+	case "&&", "||", "!":
+		return c.logical(e, args)
+	case opChoice:
 		return c.conditional(e, args)
-	case operators.Equals:
+	case "==":
 		return c.equals(e, args[0], args[1], false)
-	case operators.NotEquals:
+	case "!=":
 		return c.equals(e, args[0], args[1], true)
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+	case "<", "<=", ">", ">=":
 		return c.compare(e, name, args[0], args[1])
-	case operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate:
-		return c.arithmetic(e, name, args)
-	case operators.In:
+	case "in":
 		return c.in(e, args[0], args[1])
-	case operators.Index:
+	case opIndex:
 		n, err := c.index(e, args[0], args[1])
 		if err == nil && args[0].path != "" && args[1].lit != nil && n.kind == kText && args[0].kind == kAttrs {
 			n.path = args[0].path + "[" + quote(args[1].lit.s) + "]"
@@ -73,8 +79,23 @@ func (c *compiler) call(e ast.Expr) (*node, error) {
 		}
 		return n, err
 	default:
-		return c.function(e, name, exprs, args)
+		return c.arithmetic(e, name, args)
 	}
+}
+
+func (c *compiler) logical(e *syntax, args []*node) (*node, error) {
+	if err := c.booleans(e, args...); err != nil {
+		return nil, err
+	}
+	switch e.name {
+	case "&&":
+		return and(args), nil
+	case "||":
+		return or(args), nil
+	}
+	x, n := args[0].b, joined(kBool, 0, args...)
+	n.b = func(s *scene.Scene, f *frame) bool { return !x(s, f) }
+	return n, nil
 }
 
 // and holds CEL's rule that what is false stays so whatever the other side's error is.
@@ -134,7 +155,10 @@ func either(s *scene.Scene, f *frame, l, r func(*scene.Scene, *frame) bool, deci
 	return !decides && rerr == nil, rerr
 }
 
-func (c *compiler) conditional(e ast.Expr, args []*node) (*node, error) {
+func (c *compiler) conditional(e *syntax, args []*node) (*node, error) {
+	if args[0].kind != kBool {
+		return nil, c.place(e, "", "what is asked before the ? is true or false, this is %s", kindName(args[0].kind, args[0].of))
+	}
 	if args[1].kind != args[2].kind || args[1].of != args[2].of {
 		return nil, c.place(e, "", "both results of ? : must be of one type")
 	}
@@ -168,13 +192,14 @@ func pick[T any](first bool, a, b T) T {
 }
 
 // equals compares. A text that is an address is compared as one.
-func (c *compiler) equals(e ast.Expr, l, r *node, not bool) (*node, error) {
+func (c *compiler) equals(e *syntax, l, r *node, not bool) (*node, error) {
+	left, right := l, r
 	if l.lit != nil {
 		l, r = r, l
 	}
 	n := joined(kBool, 1, l, r)
 	if l.kind != r.kind {
-		return nil, c.place(e, "", "%s cannot be equal to %s", kindName(l.kind, l.of), kindName(r.kind, r.of))
+		return nil, c.mismatch(e, "", left, right)
 	}
 	switch {
 	case l.kind == kText:
@@ -217,7 +242,7 @@ func (c *compiler) equals(e ast.Expr, l, r *node, not bool) (*node, error) {
 	return n, nil
 }
 
-func (c *compiler) textEquals(e ast.Expr, l, r *node) (func(*scene.Scene, *frame) bool, error) {
+func (c *compiler) textEquals(e *syntax, l, r *node) (func(*scene.Scene, *frame) bool, error) {
 	switch {
 	case r.lit != nil && l.addr != nil:
 		want, err := c.address(e, r.lit.s)
@@ -249,7 +274,7 @@ func (c *compiler) textEquals(e ast.Expr, l, r *node) (func(*scene.Scene, *frame
 
 // address reads a literal that is compared with an address, so that one that can
 // never be equal is an error and not a rule that never fires.
-func (c *compiler) address(e ast.Expr, text string) (netip.Addr, error) {
+func (c *compiler) address(e *syntax, text string) (netip.Addr, error) {
 	if text == "" {
 		return netip.Addr{}, nil
 	}
@@ -264,7 +289,7 @@ func (c *compiler) address(e ast.Expr, text string) (netip.Addr, error) {
 	return a, nil
 }
 
-func (c *compiler) hardware(e ast.Expr, text string) (device.MAC, error) {
+func (c *compiler) hardware(e *syntax, text string) (device.MAC, error) {
 	if text == "" {
 		return device.MAC{}, nil
 	}
@@ -278,17 +303,17 @@ func (c *compiler) hardware(e ast.Expr, text string) (device.MAC, error) {
 // order says which results of a three-way comparison satisfy an operator.
 func order(name string, less, equal, greater bool) bool {
 	switch name {
-	case operators.Less:
+	case "<":
 		return less
-	case operators.LessEquals:
+	case "<=":
 		return less || equal
-	case operators.Greater:
+	case ">":
 		return greater
 	}
 	return greater || equal
 }
 
-func (c *compiler) compare(e ast.Expr, name string, l, r *node) (*node, error) {
+func (c *compiler) compare(e *syntax, name string, l, r *node) (*node, error) {
 	n := joined(kBool, 1, l, r)
 	switch {
 	case l.kind == kInt && r.kind == kInt:
@@ -314,18 +339,18 @@ func (c *compiler) compare(e ast.Expr, name string, l, r *node) (*node, error) {
 			return order(name, a < b, a == b, a > b)
 		}
 	default:
-		return nil, c.place(e, "", "%s and %s have no order", kindName(l.kind, l.of), kindName(r.kind, r.of))
+		return nil, c.mismatch(e, "", l, r)
 	}
 	return n, nil
 }
 
 func compareInt(name string, x func(*scene.Scene, *frame) int64, v int64) func(*scene.Scene, *frame) bool {
 	switch name {
-	case operators.Less:
+	case "<":
 		return func(s *scene.Scene, f *frame) bool { return x(s, f) < v }
-	case operators.LessEquals:
+	case "<=":
 		return func(s *scene.Scene, f *frame) bool { return x(s, f) <= v }
-	case operators.Greater:
+	case ">":
 		return func(s *scene.Scene, f *frame) bool { return x(s, f) > v }
 	}
 	return func(s *scene.Scene, f *frame) bool { return x(s, f) >= v }
@@ -338,9 +363,9 @@ func asFloat(n *node) func(*scene.Scene, *frame) float64 {
 	return func(s *scene.Scene, f *frame) float64 { return float64(n.i(s, f)) }
 }
 
-func (c *compiler) arithmetic(e ast.Expr, name string, args []*node) (*node, error) {
+func (c *compiler) arithmetic(e *syntax, name string, args []*node) (*node, error) {
 	l := args[0]
-	if name == operators.Negate {
+	if name == opMinus {
 		switch l.kind {
 		case kInt:
 			n := joined(kInt, 0, l).failing()
@@ -357,7 +382,7 @@ func (c *compiler) arithmetic(e ast.Expr, name string, args []*node) (*node, err
 			n.d = func(s *scene.Scene, f *frame) float64 { return -l.d(s, f) }
 			return n, nil
 		}
-		return nil, c.place(e, "", "%s has no negative", kindName(l.kind, l.of))
+		return nil, c.mismatch(e, "", l)
 	}
 	r := args[1]
 	switch {
@@ -372,22 +397,22 @@ func (c *compiler) arithmetic(e ast.Expr, name string, args []*node) (*node, err
 			return v
 		}
 		return n, nil
-	case l.kind == kFloat && r.kind == kFloat && name != operators.Modulo:
+	case l.kind == kFloat && r.kind == kFloat && name != "%":
 		n := joined(kFloat, 1, l, r)
 		n.d = func(s *scene.Scene, f *frame) float64 {
 			a, b := l.d(s, f), r.d(s, f)
 			switch name {
-			case operators.Add:
+			case "+":
 				return a + b
-			case operators.Subtract:
+			case "-":
 				return a - b
-			case operators.Multiply:
+			case "*":
 				return a * b
 			}
 			return a / b
 		}
 		return n, nil
-	case name == operators.Add && l.kind == kText && r.kind == kText:
+	case name == "+" && l.kind == kText && r.kind == kText:
 		n := joined(kText, 10, l, r).failing()
 		n.s = func(s *scene.Scene, f *frame) string {
 			a, b := l.s(s, f), r.s(s, f)
@@ -398,29 +423,29 @@ func (c *compiler) arithmetic(e ast.Expr, name string, args []*node) (*node, err
 			return a + b
 		}
 		return n, nil
-	case name == operators.Add && l.kind == kTexts && r.kind == kTexts:
+	case name == "+" && l.kind == kTexts && r.kind == kTexts:
 		n := joined(kTexts, 10, l, r)
 		n.ss = func(s *scene.Scene, f *frame) []string { return slices.Concat(l.ss(s, f), r.ss(s, f)) }
 		return n, nil
 	}
-	return nil, c.place(e, "convert one of them with int(...), double(...) or string(...)", "%s and %s cannot be calculated with each other", kindName(l.kind, l.of), kindName(r.kind, r.of))
+	return nil, c.mismatch(e, "convert one of them with int(...), double(...) or string(...)", l, r)
 }
 
 // wholeOps calculate with whole numbers as CEL does: what does not fit is an error.
 var wholeOps = map[string]func(a, b int64) (int64, error){
-	operators.Add: func(a, b int64) (int64, error) {
+	"+": func(a, b int64) (int64, error) {
 		if v := a + b; (v > a) == (b > 0) {
 			return v, nil
 		}
 		return 0, ErrOverflow
 	},
-	operators.Subtract: func(a, b int64) (int64, error) {
+	"-": func(a, b int64) (int64, error) {
 		if v := a - b; (v < a) == (b > 0) {
 			return v, nil
 		}
 		return 0, ErrOverflow
 	},
-	operators.Multiply: func(a, b int64) (int64, error) {
+	"*": func(a, b int64) (int64, error) {
 		if a == 0 || b == 0 {
 			return 0, nil
 		}
@@ -430,7 +455,7 @@ var wholeOps = map[string]func(a, b int64) (int64, error){
 		}
 		return v, nil
 	},
-	operators.Divide: func(a, b int64) (int64, error) {
+	"/": func(a, b int64) (int64, error) {
 		if b == 0 {
 			return 0, ErrDivision
 		}
@@ -439,7 +464,7 @@ var wholeOps = map[string]func(a, b int64) (int64, error){
 		}
 		return a / b, nil
 	},
-	operators.Modulo: func(a, b int64) (int64, error) {
+	"%": func(a, b int64) (int64, error) {
 		if b == 0 {
 			return 0, ErrDivision
 		}

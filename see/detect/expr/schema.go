@@ -10,8 +10,6 @@ import (
 	"sync"
 	"unicode"
 
-	"cel.dev/cel-go/common/types"
-
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 )
@@ -293,36 +291,6 @@ func snake(s string) string {
 		b.WriteRune(unicode.ToLower(c))
 	}
 	return b.String()
-}
-
-// typePrefix keeps the names of types from being taken for variables.
-const typePrefix = "asepsis."
-
-// celType is the type that the checker of CEL sees.
-func celType(k kind, of *object) *types.Type {
-	switch k {
-	case kBool:
-		return types.BoolType
-	case kInt:
-		return types.IntType
-	case kFloat:
-		return types.DoubleType
-	case kText:
-		return types.StringType
-	case kTexts:
-		return types.NewListType(types.StringType)
-	case kInts:
-		return types.NewListType(types.IntType)
-	case kObject:
-		return types.NewObjectType(typePrefix + of.name)
-	case kObjects:
-		return types.NewListType(types.NewObjectType(typePrefix + of.name))
-	case kAttrs:
-		return types.NewMapType(types.StringType, types.StringType)
-	case kCounts:
-		return types.NewMapType(types.StringType, types.IntType)
-	}
-	panic("BUG: a value of no kind")
 }
 
 // kindName is what a person calls a type.

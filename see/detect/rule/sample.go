@@ -50,7 +50,7 @@ func (st *Stage) World() *scene.World { return scene.NewWorld(st.Devices, st.The
 
 // check stages the sample and reports what is wrong at its fields.
 func (s *Sample) check(at string, c *checker) {
-	if _, err := s.Stage(); err != nil {
+	if _, err := s.stage(false); err != nil {
 		var at2 *sampleError
 		if errors.As(err, &at2) {
 			var hint string
@@ -80,7 +80,11 @@ func wrong(field, format string, args ...any) error {
 }
 
 // Stage makes the world and the events of a sample. The error names the field.
-func (s *Sample) Stage() (*Stage, error) {
+func (s *Sample) Stage() (*Stage, error) { return s.stage(true) }
+
+// stage makes all events, or of those that are repeated the first and the last: a number
+// that runs up is right in between when it is right at both ends.
+func (s *Sample) stage(whole bool) (*Stage, error) {
 	st := &Stage{}
 	for i := range s.Setup.Devices {
 		d, err := s.Setup.Devices[i].device()
@@ -122,10 +126,12 @@ func (s *Sample) Stage() (*Stage, error) {
 		}
 		st.Policy = p
 	}
+	staged := 0
 	for i := range s.Events {
-		if err := s.Events[i].stage(st); err != nil {
+		if err := s.Events[i].stage(st, staged, whole); err != nil {
 			return nil, &sampleError{fmt.Sprintf("events[%d]", i), err}
 		}
+		staged += max(s.Events[i].Repeat, 1)
 	}
 	slices.SortStableFunc(st.Events, func(a, b StagedEvent) int { return int(min(max(a.Record.Time-b.Record.Time, -1), 1)) })
 	for i := range st.Events {
@@ -172,19 +178,22 @@ func (d *SampleDevice) device() (device.Device, error) {
 	return out, nil
 }
 
-// stage adds the events that one line of a sample stands for.
-func (e *Event) stage(st *Stage) error {
+// stage adds the events that one line of a sample stands for, behind so many before it.
+func (e *Event) stage(st *Stage, before int, whole bool) error {
 	n := max(e.Repeat, 1)
 	if e.Repeat < 0 || n > maxRepeats {
 		return fmt.Errorf("repeat: want 1 to %d, have %d", maxRepeats, e.Repeat)
 	}
-	if len(st.Events)+n > maxStaged {
+	if before+n > maxStaged {
 		return fmt.Errorf("the sample has more than %d events", maxStaged)
 	}
 	if e.Every < 0 || e.At < 0 {
 		return errors.New("times must not be negative")
 	}
 	for i := range n {
+		if !whole && i > 0 && i < n-1 {
+			continue
+		}
 		x, err := e.one(st, i, n)
 		if err != nil {
 			return err
@@ -350,7 +359,7 @@ func withNumber(s string, i int) string {
 		return s
 	}
 	scrambled := uint32(i+1) * 2654435761 //nolint:gosec // Knuth's multiplicative hash, wraps by design
-	return strings.NewReplacer("{n}", strconv.Itoa(i), "{hex}", fmt.Sprintf("%08x", scrambled)).Replace(s)
+	return strings.ReplaceAll(strings.ReplaceAll(s, "{n}", strconv.Itoa(i)), "{hex}", fmt.Sprintf("%08x", scrambled))
 }
 
 func numbered(v any, i int) any {
