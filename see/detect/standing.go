@@ -23,6 +23,9 @@ func (r *Room) standings(ctx context.Context) error {
 	if err := r.conflicts(ctx); err != nil {
 		return err
 	}
+	if err := r.told(ctx); err != nil {
+		return err
+	}
 	return r.advisories(ctx)
 }
 
