@@ -10,202 +10,217 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/device"
-	"github.com/asepsis/asepsis/core/event"
-	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/core/theatre"
-	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/see/detect"
 )
 
-// hospital is a clean one of 500 devices that does not exist: modalities that send to an
-// archive, pumps and monitors that report to an interface engine, workstations that look
-// names up, clocks, leases, backups at night. The same seed gives the same week.
+// hospital is one of 500 devices that does not exist. What its devices do is made of
+// recorded conversations (see clip), at the times at which a hospital does them (see
+// rota.go). The same seed gives the same weeks.
 type hospital struct {
 	devices  []device.Device
 	theatres []theatre.Theatre
+	by       map[device.Class][]int
 	rand     *rand.Rand
-	queue    tasks
+	tasks    tasks
+	events   pending
 	seq      uint64
 	flow     uint64
-	emit     func(*detect.Recorded)
+	shown    uint64
+	clips    clips
+	acts     acts
+	muted    map[int]int64    // devices that say nothing, until when
+	busy     map[string]int64 // theatres, until when a case is in progress
+	cases    int
 
-	pacs, engine, names, clock, update, backup int // devices
+	pacs, engine, ris, ehr, names, clock, update, backup, directory, files, monitoring, broker int   // devices
+	sites                                                                                      []int // on the internet
 }
+
+// outside is the class of what is not of the hospital.
+const outside device.Class = "outside"
 
 // fleet is how many devices of each class there are; together 500.
 var fleet = []struct {
 	class device.Class
 	n     int
-}{{device.ClassPACS, 1}, {device.ClassInterfaceEngine, 1}, {device.ClassServer, 8}, {device.ClassCT, 10}, {device.ClassMR, 8}, {device.ClassXRay, 22}, {device.ClassUltrasound, 30},
-	{device.ClassCArm, 20}, {device.ClassInfusionPump, 160}, {device.ClassPatientMonitor, 90}, {device.ClassWorkstation, 130}, {device.ClassPrinter, 20}}
+}{
+	{device.ClassPACS, 1}, {device.ClassInterfaceEngine, 1}, {device.ClassServer, 10}, {device.ClassCT, 8}, {device.ClassMR, 6}, {device.ClassXRay, 18}, {device.ClassUltrasound, 26},
+	{device.ClassCArm, 20}, {device.ClassEndoscopy, 8}, {device.ClassInfusionPump, 110}, {device.ClassPatientMonitor, 80}, {device.ClassVentilator, 24}, {device.ClassAnaesthesia, 20},
+	{device.ClassSurgicalTable, 20}, {device.ClassSurgicalRobot, 3}, {device.ClassXRHeadset, 4}, {device.ClassXRProcessor, 4}, {device.ClassWorkstation, 70}, {device.ClassMobile, 36},
+	{device.ClassPrinter, 16}, {device.ClassCamera, 6}, {device.ClassNetwork, 6}, {device.ClassLabAnalyser, 3},
+}
+
+// rooms is how many theatres there are. Each has a C-arm, an anaesthesia machine, a
+// table, two monitors, a ventilator where there are enough, pumps and a workstation.
+const rooms = 20
 
 // monday is the first day.
 var monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
-func newHospital() *hospital {
-	h := &hospital{rand: rand.New(rand.NewPCG(7, 11))} //nolint:gosec // the same week each time
+func newHospital(corpus []recorded) *hospital {
+	h := &hospital{rand: rand.New(rand.NewPCG(7, 11)), by: map[device.Class][]int{}, clips: newClips(corpus), busy: map[string]int64{}, muted: map[int]int64{}} //nolint:gosec // the same weeks each time
+	for i := range rooms {
+		id := fmt.Sprintf("OR-%d", i+1)
+		h.theatres = append(h.theatres, theatre.Theatre{ID: id, Name: id, State: theatre.Idle})
+	}
 	for _, f := range fleet {
 		for i := range f.n {
 			n := len(h.devices)
-			ip := netip.AddrFrom4([4]byte{10, 40, byte(n / 200), byte(n%200 + 10)})
 			d := device.Device{ID: fmt.Sprintf("dev-%03d", n), Name: fmt.Sprintf("%s-%d", f.class, i+1), Class: f.class, First: monday.AddDate(0, -6, 0).UnixNano(),
-				Interfaces: []device.Interface{{MAC: device.MAC{2, 0, 0, 0, byte(n >> 8), byte(n)}, IPs: []netip.Addr{ip}}}}
-			if f.class == device.ClassCArm {
-				d.Theatre = fmt.Sprintf("OR-%d", i+1)
-				h.theatres = append(h.theatres, theatre.Theatre{ID: d.Theatre, Name: d.Theatre, State: theatre.Idle})
+				Interfaces: []device.Interface{{MAC: device.MAC{0, 0x16, 0x6f, 0, byte(n >> 8), byte(n)}, IPs: []netip.Addr{netip.AddrFrom4([4]byte{10, 40, byte(n / 200), byte(n%200 + 10)})}}}}
+			switch f.class {
+			case device.ClassCArm, device.ClassAnaesthesia, device.ClassSurgicalTable:
+				d.Theatre = h.theatres[i].ID
+			case device.ClassPatientMonitor:
+				if i < 2*rooms {
+					d.Theatre = h.theatres[i%rooms].ID
+				}
+			case device.ClassInfusionPump:
+				if i < 3*rooms {
+					d.Theatre = h.theatres[i%rooms].ID
+				}
+			case device.ClassVentilator, device.ClassWorkstation:
+				if i < rooms {
+					d.Theatre = h.theatres[i].ID
+				}
+			case device.ClassSurgicalRobot, device.ClassXRProcessor, device.ClassXRHeadset:
+				d.Theatre = h.theatres[i].ID
 			}
 			switch f.class {
-			case device.ClassPACS, device.ClassCT, device.ClassMR, device.ClassXRay, device.ClassUltrasound, device.ClassCArm:
+			case device.ClassAnaesthesia, device.ClassVentilator, device.ClassSurgicalRobot:
+				d.Criticality = device.CriticalityLife
+			}
+			switch f.class {
+			case device.ClassPACS, device.ClassCT, device.ClassMR, device.ClassXRay, device.ClassUltrasound, device.ClassCArm, device.ClassEndoscopy, device.ClassWorkstation, device.ClassXRProcessor:
 				d.AETitles = []string{fmt.Sprintf("AE%03d", n)}
 			}
+			h.by[f.class] = append(h.by[f.class], n)
 			h.devices = append(h.devices, d)
 		}
 	}
-	h.pacs, h.engine, h.names, h.clock, h.update, h.backup = 0, 1, 2, 3, 4, 5
+	s := h.by[device.ClassServer]
+	h.pacs, h.engine = h.by[device.ClassPACS][0], h.by[device.ClassInterfaceEngine][0]
+	h.names, h.clock, h.update, h.backup, h.directory, h.files, h.monitoring, h.broker, h.ris, h.ehr = s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9]
+	h.devices[h.ehr].Class = device.ClassEHR
+	h.devices[h.ris].AETitles = []string{"RIS"}
+	h.acts = newActs(h.clips)
+	for i := range 40 { // of the world: addresses for documentation
+		h.sites = append(h.sites, h.add(device.Device{Name: fmt.Sprintf("site-%d", i), Class: outside,
+			Interfaces: []device.Interface{{MAC: device.MAC{0, 0x16, 0x6f, 1, 0, 1}, IPs: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)})}}}}))
+	}
 	return h
 }
 
-// task is what a device does at a time, and when again.
+// add adds a device that is not one of the hospital's when the week begins.
+func (h *hospital) add(d device.Device) int {
+	h.devices = append(h.devices, d)
+	return len(h.devices) - 1
+}
+
+// inventory returns the devices that the hospital knows.
+func (h *hospital) inventory() []device.Device {
+	var out []device.Device
+	for i := range h.devices {
+		if h.devices[i].ID != "" {
+			out = append(out, h.devices[i])
+		}
+	}
+	return out
+}
+
+// any returns a device of a class.
+func (h *hospital) any(c device.Class) int { return h.by[c][h.rand.IntN(len(h.by[c]))] }
+
+// in returns the device of a class in a theatre, -1 for none.
+func (h *hospital) in(room string, c device.Class) int {
+	for _, n := range h.by[c] {
+		if h.devices[n].Theatre == room {
+			return n
+		}
+	}
+	return -1
+}
+
+// task is what is done at a time.
 type task struct {
 	at   int64
-	dev  int
-	what func(h *hospital, at int64, dev int) (again time.Duration)
+	n    uint64 // in the order in which they were planned, where two have the same time
+	what func(at int64)
 }
 
-type tasks []task
-
-func (t tasks) Len() int { return len(t) }
-func (t tasks) Less(i, j int) bool {
-	return t[i].at < t[j].at || t[i].at == t[j].at && t[i].dev < t[j].dev
+type tasks struct {
+	of []task
+	n  uint64
 }
-func (t tasks) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
-func (t *tasks) Push(x any)   { *t = append(*t, x.(task)) } //nolint:errcheck // a heap of tasks
+
+func (t *tasks) Len() int { return len(t.of) }
+func (t *tasks) Less(i, j int) bool {
+	return t.of[i].at < t.of[j].at || t.of[i].at == t.of[j].at && t.of[i].n < t.of[j].n
+}
+func (t *tasks) Swap(i, j int) { t.of[i], t.of[j] = t.of[j], t.of[i] }
+func (t *tasks) Push(x any)    { t.of = append(t.of, x.(task)) } //nolint:errcheck,forcetypeassert // a heap of tasks
 func (t *tasks) Pop() any {
-	old := *t
-	x := old[len(old)-1]
-	*t = old[:len(old)-1]
+	x := t.of[len(t.of)-1]
+	t.of = t.of[:len(t.of)-1]
 	return x
 }
 
-// run plays days and shows each event in its order.
-func (h *hospital) run(days int, emit func(*detect.Recorded)) {
-	h.emit = emit
-	start := monday.UnixNano()
-	add := func(dev int, what func(*hospital, int64, int) time.Duration, within time.Duration) {
-		heap.Push(&h.queue, task{start + h.rand.Int64N(int64(within)), dev, what})
+// pending is events that are yet to be shown.
+type pending []detect.Recorded
+
+func (p pending) Len() int           { return len(p) }
+func (p pending) Less(i, j int) bool { return p[i].Event.Time < p[j].Event.Time }
+func (p pending) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *pending) Push(x any)        { *p = append(*p, x.(detect.Recorded)) } //nolint:errcheck,forcetypeassert // a heap of events
+func (p *pending) Pop() any {
+	old := *p
+	x := old[len(old)-1]
+	*p = old[:len(old)-1]
+	return x
+}
+
+// plan does something at a time.
+func (h *hospital) plan(at int64, what func(at int64)) {
+	h.tasks.n++
+	heap.Push(&h.tasks, task{at, h.tasks.n, what})
+}
+
+// every does something again and again: about so often, with a first time within the
+// first pause.
+func (h *hospital) every(from int64, pause func(at int64) time.Duration, what func(at int64)) {
+	var again func(at int64)
+	again = func(at int64) {
+		what(at)
+		h.plan(at+int64(h.about(pause(at))), again)
 	}
-	for i := range h.devices {
-		add(i, (*hospital).ntp, time.Hour)
-		add(i, (*hospital).dhcp, 8*time.Hour)
-		switch h.devices[i].Class {
-		case device.ClassCT, device.ClassMR, device.ClassXRay, device.ClassUltrasound, device.ClassCArm:
-			add(i, (*hospital).study, time.Hour)
-		case device.ClassInfusionPump, device.ClassPatientMonitor:
-			add(i, (*hospital).report, 5*time.Minute)
-		case device.ClassWorkstation:
-			add(i, (*hospital).lookup, 10*time.Minute)
-		case device.ClassServer:
-			heap.Push(&h.queue, task{start + int64(2*time.Hour) + int64(i)*int64(7*time.Minute), i, (*hospital).nightly})
-		}
-	}
-	end := start + int64(days)*int64(24*time.Hour)
-	for h.queue.Len() > 0 {
-		t := heap.Pop(&h.queue).(task) //nolint:errcheck // a heap of tasks
-		if t.at >= end {
-			continue
-		}
-		if again := t.what(h, t.at, t.dev); again > 0 {
-			t.at += int64(again)
-			heap.Push(&h.queue, t)
-		}
-	}
+	h.plan(from+h.rand.Int64N(int64(pause(from))), again)
+}
+
+// always is a pause that does not depend on the hour.
+func always(d time.Duration) func(int64) time.Duration {
+	return func(int64) time.Duration { return d }
 }
 
 // about is a time that varies by a fifth.
 func (h *hospital) about(d time.Duration) time.Duration {
-	return d*4/5 + time.Duration(h.rand.Int64N(int64(d)*2/5))
+	return d*4/5 + time.Duration(h.rand.Int64N(max(int64(d)*2/5, 1)))
 }
 
-// shift is how much less is done in the night.
-func shift(at int64) time.Duration {
-	if hour := time.Unix(0, at).UTC().Hour(); hour < 6 || hour >= 21 {
-		return 6
+// run shows what happens until a time, each event in its order.
+func (h *hospital) run(until int64, show func(*detect.Recorded)) {
+	flush := func(to int64) {
+		for len(h.events) > 0 && h.events[0].Event.Time <= to {
+			r := heap.Pop(&h.events).(detect.Recorded) //nolint:errcheck,forcetypeassert // a heap of events
+			h.shown++
+			r.Record.Seq = h.shown
+			show(&r)
+		}
 	}
-	return 1
-}
-
-// show emits an event between two devices.
-func (h *hospital) show(at int64, src, dst int, proto uint8, port uint16, protocol string, activity uint8, d event.Detail) {
-	h.seq++
-	a, b := &h.devices[src], &h.devices[dst]
-	e := &event.Event{UID: fmt.Sprintf("q%d", h.seq), Time: at, Activity: activity, Severity: finding.Info, Status: event.StatusSuccess, Protocol: protocol, Detail: d,
-		Flow: &event.Flow{ID: h.flow, Proto: proto, Src: event.Endpoint{MAC: a.Interfaces[0].MAC, IP: a.Interfaces[0].IPs[0], Port: uint16(40000 + h.flow%20000)}, //nolint:gosec // in range
-			Dst: event.Endpoint{MAC: b.Interfaces[0].MAC, IP: b.Interfaces[0].IPs[0], Port: port}}}
-	r := detect.Recorded{Event: e, Record: record.Record{Seq: h.seq, Time: at, Class: e.Class(), Activity: activity, Severity: finding.Info, Status: e.Status, Protocol: protocol, Sensor: "clean",
-		Src: e.Flow.Src.IP, Dst: e.Flow.Dst.IP, SrcDevice: a.ID, DstDevice: b.ID, Theatre: a.Theatre}}
-	h.emit(&r)
-}
-
-// conn emits the end of a connection.
-func (h *hospital) conn(at int64, src, dst int, proto uint8, port uint16, app string, out, in uint64) {
-	const closed = 2
-	h.show(at, src, dst, proto, port, app, closed, &event.Connection{Start: at - int64(time.Second), End: at, PacketsOut: out/1000 + 3, PacketsIn: in/1000 + 3, BytesOut: out, BytesIn: in, PayloadOut: out, PayloadIn: in, State: "SF", App: app})
-}
-
-func (h *hospital) ntp(at int64, dev int) time.Duration {
-	h.flow++
-	h.show(at, dev, h.clock, 17, 123, "ntp", 1, &event.NTP{Version: 4, Stratum: 2, OffsetMS: h.rand.Int64N(40) - 20})
-	h.conn(at+1e9, dev, h.clock, 17, 123, "ntp", 76, 76)
-	return h.about(30 * time.Minute)
-}
-
-func (h *hospital) dhcp(at int64, dev int) time.Duration {
-	h.flow++
-	h.show(at, dev, h.names, 17, 67, "dhcp", 1, &event.DHCP{Version: 4, Type: "DHCPREQUEST", ClientMAC: h.devices[dev].Interfaces[0].MAC.String(), ClientIP: h.devices[dev].Interfaces[0].IPs[0].String()})
-	return h.about(8 * time.Hour)
-}
-
-// study sends the images of an examination to the archive.
-func (h *hospital) study(at int64, dev int) time.Duration {
-	h.flow++
-	ae, archive := h.devices[dev].AETitles[0], h.devices[h.pacs].AETitles[0]
-	h.show(at, dev, h.pacs, 6, 104, "dicom", 1, &event.DICOMAssociation{CallingAE: ae, CalledAE: archive, MaxPDU: 16384})
-	n := 2 + h.rand.IntN(12)
-	uid := fmt.Sprintf("1.2.826.0.1.%d", h.seq)
-	for i := range n {
-		h.show(at+int64(i+1)*4e8, dev, h.pacs, 6, 104, "dicom", 2, &event.DICOMOperation{Command: "C-STORE-RQ", CallingAE: ae, CalledAE: archive, StudyInstance: uid, SeriesInstance: uid + ".1",
-			SOPInstance: fmt.Sprintf("%s.1.%d", uid, i), Modality: "OT", PatientRef: "p" + uid})
+	for h.tasks.Len() > 0 && h.tasks.of[0].at < until {
+		t := heap.Pop(&h.tasks).(task) //nolint:errcheck,forcetypeassert // a heap of tasks
+		flush(t.at)
+		t.what(t.at)
 	}
-	h.conn(at+int64(n+2)*4e8, dev, h.pacs, 6, 104, "dicom", uint64(n)*500_000, 4000) //nolint:gosec // small
-	return h.about(25*time.Minute) * shift(at)
-}
-
-// report is a message of a pump or monitor.
-func (h *hospital) report(at int64, dev int) time.Duration {
-	h.flow++
-	h.show(at, dev, h.engine, 6, 2575, "hl7", 1, &event.HL7Message{Type: "ORU", Trigger: "R01", ControlID: fmt.Sprintf("C%d", h.seq), Version: "2.6", SendingApp: h.devices[dev].Name,
-		SendingFacility: "CLEAN", ReceivingApp: "ENGINE", ReceivingFacility: "CLEAN", Segments: []string{"MSH", "PID", "OBR", "OBX*4"}})
-	h.conn(at+1e9, dev, h.engine, 6, 2575, "hl7", 900, 200)
-	return h.about(15 * time.Minute)
-}
-
-var sites = []string{"intranet.clean.example", "mail.clean.example", "time.clean.example", "pacs.clean.example", "updates.vendor.example", "news.example"}
-
-func (h *hospital) lookup(at int64, dev int) time.Duration {
-	h.flow++
-	h.show(at, dev, h.names, 17, 53, "dns", 2, &event.DNS{ID: uint16(h.flow % 65536), Query: sites[h.rand.IntN(len(sites))], Type: "A", RCodeName: "NOERROR", Questions: 1}) //nolint:gosec // in range
-	h.conn(at+1e9, dev, h.names, 17, 53, "dns", 70, 140)
-	h.flow++
-	h.conn(at+3e9, dev, h.update, 6, 443, "tls", 4000, 60_000)
-	return h.about(12*time.Minute) * shift(at)
-}
-
-// nightly is the backup of a server.
-func (h *hospital) nightly(at int64, dev int) time.Duration {
-	if dev == h.backup {
-		return 0
-	}
-	h.flow++
-	h.conn(at, dev, h.backup, 6, 445, "smb", 4<<30+uint64(h.rand.IntN(1<<28)), 1<<22) //nolint:gosec // positive
-	return 24 * time.Hour
+	flush(until)
 }

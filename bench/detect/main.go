@@ -5,8 +5,8 @@
 // happens.
 //
 // The labels are testdata/captures/labels.yaml: capture, then the rules that must
-// find something in it. A rule that fires on a labelled capture and is not named is
-// counted against precision.
+// find something in it. A rule that fires on a capture and is not named is counted
+// against precision, also where the capture is not named at all.
 package main
 
 import (
@@ -20,16 +20,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
-	"slices"
 	"sort"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/asepsis/asepsis/core/device"
-	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/rules"
 	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/detect/alert"
@@ -41,10 +37,13 @@ func main() {
 	captures := flag.String("captures", "testdata/captures", "folder with captures")
 	labels := flag.String("labels", "testdata/captures/labels.yaml", "which rules must fire on which capture")
 	events := flag.Int("events", 2_000_000, "events for the speed")
-	days := flag.Int("days", 7, "days of the quiet hospital, 0 for none")
+	days := flag.Int("days", 7, "days in which the hospital is learned, and then as many again that are quiet, and again with attacks; 0 for none")
+	verbose := flag.Bool("v", false, "name low findings of the hospital, too")
+	onlyWeeks := flag.Bool("weeks", false, "play the hospital alone")
 	out := flag.String("json", "", "write the figures here too")
 	only := flag.Bool("speed", false, "measure the speed alone")
 	profile := flag.String("cpuprofile", "", "write a profile of the speed here")
+	list := flag.Bool("list", false, "say what is found in each capture, labelled or not, and nothing else")
 	onWire := flag.Bool("live", false, "measure from a packet to its finding alone; needs the right to capture")
 	packets, pace := flag.Int("packets", 500, "packets to send, at most 1000, with -live"), flag.Int("rate", 50, "packets a second, with -live")
 	flag.Parse()
@@ -61,7 +60,22 @@ func main() {
 	}
 	res := map[string]any{"rules": len(content.Rules)}
 	log.Printf("%d rules", len(content.Rules))
-	corpus := read(*captures)
+	corpus, err := read(*captures)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if *list {
+		for i := range corpus {
+			alerts, err := found(content, &corpus[i])
+			if err != nil {
+				log.Fatal(err)
+			}
+			for _, a := range alerts {
+				fmt.Printf("%s\t%s\t%s\t%d\t%s\n", corpus[i].name, a.Rule, a.Severity, a.Count, a.Title)
+			}
+		}
+		return
+	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {
@@ -71,12 +85,23 @@ func main() {
 			log.Fatal(err)
 		}
 	}
+	if *onlyWeeks {
+		if err := weeks(content, corpus, *days, *verbose, res); err != nil {
+			log.Fatal(err)
+		}
+		pprof.StopCPUProfile()
+		return
+	}
 	speed(content, corpus, *events, res)
 	pprof.StopCPUProfile()
 	if !*only {
-		labelled(content, corpus, *labels, res)
+		if err := labelled(content, corpus, *labels, res); err != nil {
+			log.Fatal(err)
+		}
 		if *days > 0 {
-			quiet(content, *days, res)
+			if err := weeks(content, corpus, *days, *verbose, res); err != nil {
+				log.Fatal(err)
+			}
 		}
 	}
 	if *out != "" {
@@ -97,7 +122,7 @@ type recorded struct {
 }
 
 // read runs all captures through sensor and inventory.
-func read(dir string) []recorded {
+func read(dir string) ([]recorded, error) {
 	sys := os.DirFS(dir)
 	var out []recorded
 	err := fs.WalkDir(sys, ".", func(path string, d fs.DirEntry, err error) error {
@@ -106,16 +131,12 @@ func read(dir string) []recorded {
 		}
 		ev, devs, err := detect.Capture(context.Background(), sys, path)
 		if err != nil {
-			log.Printf("%s is left out: %v", path, err)
-			return nil
+			return err
 		}
 		out = append(out, recorded{path, ev, devs})
 		return nil
 	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	return out
+	return out, err
 }
 
 func engine(content *detect.Content, emit func(*alert.Occurrence)) *detect.Engine {
@@ -176,124 +197,4 @@ func cpu() time.Duration {
 		log.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano())
-}
-
-// found runs all rules over events.
-func found(content *detect.Content, r *recorded) []finding.Alert {
-	c := detect.NewCollector()
-	e, err := detect.NewEngine(detect.Deps{Content: content, Emit: c.Add, Learner: c})
-	if err != nil {
-		log.Fatal(err)
-	}
-	w := scene.NewWorld(r.devices, nil, nil)
-	e.World = w
-	for i := range r.events {
-		s := w.Scene(&r.events[i].Record, r.events[i].Event)
-		e.Feed(&s)
-	}
-	return c.Alerts()
-}
-
-// labelled compares what is found in the captures with what their labels say.
-func labelled(content *detect.Content, corpus []recorded, file string, res map[string]any) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		log.Printf("labels: none (%v)", err)
-		return
-	}
-	var labels map[string][]string
-	if err := yaml.Unmarshal(b, &labels); err != nil {
-		log.Fatal(err)
-	}
-	type score struct{ hit, missed, wrong int }
-	by := map[string]*score{}
-	at := func(rule string) *score {
-		family, _, _ := strings.Cut(rule, ".")
-		if by[family] == nil {
-			by[family] = &score{}
-		}
-		return by[family]
-	}
-	for i := range corpus {
-		want, ok := labels[corpus[i].name]
-		if !ok {
-			continue
-		}
-		got := map[string]bool{}
-		for _, a := range found(content, &corpus[i]) {
-			got[a.Rule] = true
-		}
-		for _, id := range want {
-			if got[id] {
-				at(id).hit++
-			} else {
-				at(id).missed++
-				log.Printf("  missed: %s in %s", id, corpus[i].name)
-			}
-		}
-		for id := range got {
-			if !slices.Contains(want, id) {
-				at(id).wrong++
-				log.Printf("  not labelled: %s in %s", id, corpus[i].name)
-			}
-		}
-	}
-	table := map[string]any{}
-	for _, family := range keys(by) {
-		s := by[family]
-		recall, precision := ratio(s.hit, s.hit+s.missed), ratio(s.hit, s.hit+s.wrong)
-		table[family] = map[string]float64{"recall": recall, "precision": precision}
-		log.Printf("  %-16s recall %.2f, precision %.2f (%d found, %d missed, %d not labelled)", family, recall, precision, s.hit, s.missed, s.wrong)
-	}
-	res["families"] = table
-}
-
-func ratio(a, b int) float64 {
-	if b == 0 {
-		return 1
-	}
-	return float64(a) / float64(b)
-}
-
-func keys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// quiet counts what is found in a hospital where nothing happens.
-func quiet(content *detect.Content, days int, res map[string]any) {
-	h := newHospital()
-	c := detect.NewCollector()
-	e, err := detect.NewEngine(detect.Deps{Content: content, Emit: c.Add, Learner: c})
-	if err != nil {
-		log.Fatal(err)
-	}
-	w := scene.NewWorld(h.devices, h.theatres, nil)
-	e.World = w
-	n := 0
-	began := time.Now()
-	h.run(days, func(r *detect.Recorded) {
-		s := w.Scene(&r.Record, r.Event)
-		e.Feed(&s)
-		n++
-	})
-	false2 := 0
-	byRule := map[string]int{}
-	for _, a := range c.Alerts() {
-		if a.Severity >= finding.Medium {
-			false2++
-			byRule[a.Rule]++
-		}
-	}
-	rate := float64(false2) / float64(len(h.devices)*days)
-	res["false_per_device_day"], res["quiet_events"] = rate, n
-	log.Printf("quiet hospital: %d devices, %d days, %d events in %.1fs: %d findings of medium or above, %.4f a device and day (target < 0.02)", len(h.devices), days, n, time.Since(began).Seconds(), false2, rate)
-	for _, id := range keys(byRule) {
-		log.Printf("  %-40s %d", id, byRule[id])
-	}
-	fmt.Println()
 }

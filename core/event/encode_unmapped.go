@@ -100,6 +100,8 @@ func (w *writer) unmapped(e *Event, t *classTable, unknownActivity bool) {
 		w.str("cipher", d.Cipher)
 		w.str("mac_algorithm", d.MAC)
 	case *SMB:
+		w.str("renamed_to", d.RenamedTo)
+		w.yes("is_ransom_note", d.RansomNote)
 		w.str("ntlm_domain", d.Domain)
 		w.str("ntlm_workstation", d.Workstation)
 		w.str("os_version", d.OSVersion)

@@ -167,6 +167,8 @@ type SMB struct {
 	Share          string // UNC path
 	ShareType      string // "disk", "pipe", "printer"
 	File           string // path; the base name is replaced when it may name a patient
+	RenamedTo      string // the new path, in the same way; what was appended to a name (".locked") stays
+	RansomNote     bool   // the name, before it was replaced, is one that notes of extortion bear
 	NTStatus       string // "STATUS_SUCCESS" or hexadecimal
 	Domain         string // NTLMSSP target or AUTHENTICATE domain
 	Workstation    string // NTLMSSP

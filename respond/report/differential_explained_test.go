@@ -19,5 +19,6 @@ var explanations = []explanation{
 	{"ngtcp2-v2draft.pcap", "quic", `^\+ `, "tshark 4.0 does not know QUIC version 2 (RFC 9369) and its keys."},
 	{"ngtcp2-versionneg.pcap", "quic", `^- `, "The client offers a version that exists only to be refused (RFC 9000 §15). No keys are defined for it; tshark tries those of version 1, which this client happens to use. The sensor reports the negotiation."},
 	{"tls-fallback.pcap", "dicom", `^\+ `, "TLS first and clear DICOM then, on the same port: told that the port is TLS, tshark reads it as nothing else."},
+	{"dns-tunnel.pcap", "dns", `^[+-] `, "iodine puts octets into names and answers that are no text. The sensor writes them as \\DDD (RFC 4343 §2.1), tshark as they are."},
 	{"vnc-tls.pcap", "tls", `^\+ `, "tshark does not follow VeNCrypt into its TLS handshake; told that the port is TLS, it takes the RFB bytes in front for a record."},
 }

@@ -109,6 +109,8 @@ var unmapped = map[string]string{
 	"signing":                         "`required`, `enabled` or `none`.",
 	"is_smb_encrypted":                "SMB 3 encryption was seen.",
 	"is_ntlmv1":                       "NTLM version 1 was used.",
+	"is_ransom_note":                  "The name of the file, before it was replaced, is one that notes of extortion bear.",
+	"renamed_to":                      "Path that a file was renamed to; names that may be a patient's are replaced, what was appended to one stays.",
 	"is_guest":                        "The session is a guest's.",
 	"server_guid":                     "Server GUID.",
 	"requested_security":              "Security protocols requested.",

@@ -295,7 +295,8 @@ func (c *Clock) settle(id string, r *room) {
 
 // decide says what goes on, and who says so.
 func (c *Clock) decide(r *room) (s theatre.State, source string, since int64) {
-	if r.Hand == theatre.Maintenance {
+	set := r.Hand != "" && r.HandAt <= c.now // while the past is read, what people set later is to come
+	if set && r.Hand == theatre.Maintenance {
 		return r.Hand, r.HandBy, r.HandAt
 	}
 	newest := int64(0) // what was last seen that says that a case goes on
@@ -316,7 +317,7 @@ func (c *Clock) decide(r *room) (s theatre.State, source string, since int64) {
 		}
 	}
 	switch {
-	case r.Hand != "" && r.HandAt >= max(newest, r.Ended):
+	case set && r.HandAt >= max(newest, r.Ended):
 		return r.Hand, r.HandBy, r.HandAt
 	case s != "":
 		return s, source, since

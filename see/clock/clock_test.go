@@ -309,3 +309,16 @@ func TestAConfigurationThatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsSetLaterSaysNothingOfThePast(t *testing.T) {
+	w := newWard(t)
+	w.c.Know([]theatre.Theatre{{ID: "OR-3", State: theatre.Maintenance, Since: at("12:00"), Source: clock.ByHand + ":ada"}})
+	w.hear(w.c.Advance(at("10:00")))
+	if s, _, _, _ := w.c.State("OR-3"); s != theatre.Idle {
+		t.Errorf("at ten it is %s, which is set at noon", s)
+	}
+	w.hear(w.c.Advance(at("12:01")))
+	if s, _, _, _ := w.c.State("OR-3"); s != theatre.Maintenance {
+		t.Errorf("after noon it is %s", s)
+	}
+}

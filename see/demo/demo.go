@@ -5,9 +5,11 @@
 // University Hospital (fictional).
 //
 // Its traffic is composed from one recorded morning of one theatre. Each connection
-// is stretched over a case's length without being changed inside; for the other
-// theatres addresses, names and serial numbers are replaced by others of the same
-// length. The day so far, eight hours, is given at once; from then on it goes on by
+// is stretched over a case's length; for the other theatres addresses, names and serial
+// numbers are replaced by others of the same length, and for each case patients, images
+// and times. Three things went wrong that day, each recorded from real programs as
+// well: a stranger in theatre 3, a pump that gave an order in theatre 4, a program inside
+// of an image in theatre 5. The day so far, eight hours, is given at once; from then on it goes on by
 // the clock, with a case every eleven minutes. Everything passes the real sensor,
 // and nothing is sent to any network.
 package demo
@@ -17,11 +19,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/asepsis/asepsis/core/theatre"
 	"github.com/asepsis/asepsis/testdata/captures"
 	"github.com/asepsis/asepsis/wire/capture"
+	"github.com/asepsis/asepsis/wire/packet"
 )
 
 // Site is the name of the hospital.
@@ -91,8 +95,10 @@ type Day struct {
 // room is a theatre with its traffic.
 type room struct {
 	plan
-	frames []frame // of one case
-	quiet  []frame // of the time between cases
+	frames   []frame // of one case
+	quiet    []frame // of the time between cases
+	incident []frame // of the last case of the past, if something went wrong
+	begins   time.Duration
 }
 
 // New composes a day whose past ends now.
@@ -106,6 +112,15 @@ func New(now time.Time) (*Day, error) {
 		r := &room{plan: p}
 		r.frames = rec.in(p.digit)
 		r.quiet = r.frames[:wakes(r.frames)]
+		for i := range incidents {
+			if x := &incidents[i]; x.digit == p.digit {
+				frames, err := x.of(rec)
+				if err != nil {
+					return nil, fmt.Errorf("demo: %w", err)
+				}
+				r.incident, r.begins = (&recording{frames: frames}).in(p.digit), x.begins
+			}
+		}
 		d.rooms = append(d.rooms, r)
 	}
 	return d, nil
@@ -158,21 +173,26 @@ type frame struct {
 	in       time.Duration // from there
 	data     []byte
 	stranger bool
+	schedule bool // of the conversation in which the theatre is told of its case
 }
 
 // recording is the recorded morning.
 type recording struct {
 	frames []frame
 	length time.Duration
+	macs   map[string][6]byte // by address, as the recorded theatre sees it
 }
 
-// recorded reads the embedded capture.
-func recorded() (*recording, error) {
-	src, err := capture.NewReader(bytes.NewReader(captures.Theatre), capture.Options{Name: "theatre.pcapng"})
+// recorded reads the embedded morning.
+func recorded() (*recording, error) { return framesOf(captures.Theatre, "theatre.pcapng") }
+
+// framesOf reads an embedded capture.
+func framesOf(data []byte, name string) (*recording, error) {
+	src, err := capture.NewReader(bytes.NewReader(data), capture.Options{Name: name})
 	if err != nil {
 		return nil, err
 	}
-	rec := &recording{}
+	rec := &recording{macs: map[string][6]byte{}}
 	began := map[string]time.Duration{}
 	var f capture.Frame
 	var base int64
@@ -192,7 +212,17 @@ func recorded() (*recording, error) {
 		if !known || k == "" {
 			began[k], start = at, at
 		}
-		rec.frames = append(rec.frames, frame{flow: start, in: at - start, data: bytes.Clone(f.Data), stranger: isStranger(f.Data)})
+		rec.frames = append(rec.frames, frame{flow: start, in: at - start, data: bytes.Clone(f.Data), stranger: isStranger(f.Data), schedule: strings.HasPrefix(k, scheduled)})
+		rec.learn(f.Data)
 		rec.length = at
+	}
+}
+
+// learn notes the MAC behind which an address is.
+func (r *recording) learn(data []byte) {
+	var p packet.Packet
+	packet.Decode(&p, 1, data, len(data))
+	if p.Err == nil && p.Src.IsValid() && len(data) >= 12 {
+		r.macs[p.Src.String()] = [6]byte(data[6:12])
 	}
 }

@@ -28,6 +28,10 @@ func isStranger(data []byte) bool {
 	return len(data) >= 12 && (bytes.Equal(data[:6], strangerMAC) || bytes.Equal(data[6:12], strangerMAC))
 }
 
+// scheduled begins the name of the conversation in which the interface engine tells the
+// theatre of its case: the patient comes, the case is planned, an examination is ordered.
+const scheduled = "6 10.20.1.50 "
+
 // flowOf names the TCP or UDP conversation of an Ethernet frame, "" for none.
 func flowOf(data []byte) string {
 	if len(data) < 14 {
@@ -94,6 +98,7 @@ var names = [][2]string{
 	{"FICT-MON-9", "FICT-MON-#"}, {"FICT-VENT-7", "FICT-VENT-#"}, {"FICT-BGA-4", "FICT-BG#-4"}, {"FICT-SW-3", "FICT-SW-#"},
 	{"IVP_FICT", "IVP_OR_#"}, {"MX800_FICT", "MX800_OR_#"}, {"MONITOR_GW", "MONITOR_G#"}, {"VENT_GW", "VENT_G#"}, {"CT_BROKER", "CT_BROKE#"},
 	{"Android-ML2-FICT", "Android-ML2-FIC#"}, {"Galaxy-S21-fict", "Galaxy-S21-fic#"},
+	{"FICT-APP-1", "FICT-APP-#"},
 	{"XR_PROC", "XR_PRO#"}, {"xr-proc", "xr-pro#"},
 	{"26db3e94-e268", "#6db3e94-e268"}, {"c63f4cb0-163c", "#63f4cb0-163c"}, {"0dd4ffa0-cfbe", "#dd4ffa0-cfbe"},
 	{"10.20.3.", "10.20.#."},

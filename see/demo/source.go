@@ -108,14 +108,35 @@ func (p *player) fill(d *Day) {
 	recorded := r.frames[len(r.frames)-1]
 	whole := recorded.flow + recorded.in
 	last := p.next
-	withStranger := r.stranger && !last.Before(d.now) && start.Before(d.now)
+	// What went wrong did so in the last case that was over when the present began.
+	lastPast := !start.Add(pastCase).After(d.now) && start.Add(pastPeriod+pastCase).After(d.now)
+	withStranger := r.stranger && lastPast
+	it := &theCase{n: p.cases + 1000*int(r.digit-recordedDigit), from: start.Add(length / 10), to: start.Add(length * 17 / 20)}
+	add := func(f *frame, at time.Time) {
+		if at.Before(last) {
+			p.queue = append(p.queue, timed{at, it.fresh(f.data, at)})
+		}
+	}
+	var came time.Duration
 	for i := range frames {
 		f := &frames[i]
-		if f.stranger && !withStranger {
-			continue
+		switch {
+		case f.schedule && len(frames) == len(r.frames):
+			add(f, start.Add(length/20+f.in))
+		case !f.stranger:
+			add(f, start.Add(f.at(whole, length)))
+		case withStranger: // comes when the case is half over, and stays for a fifth of it
+			if came == 0 {
+				came = f.flow + f.in
+			}
+			flow := max(f.flow, came) // what goes to everybody began before
+			add(f, start.Add(length*11/20+time.Duration(float64(flow-came)/float64(max(whole-came, 1))*float64(length)/5)+f.flow+f.in-flow))
 		}
-		if at := start.Add(f.at(whole, length)); at.Before(last) {
-			p.queue = append(p.queue, timed{at, f.data})
+	}
+	if lastPast {
+		for i := range r.incident {
+			f := &r.incident[i]
+			add(f, start.Add(r.begins+f.flow+f.in))
 		}
 	}
 	slices.SortStableFunc(p.queue, func(a, b timed) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })

@@ -56,13 +56,14 @@ type Engine struct {
 	own   uint32                     // partitions that are ours
 	set   *suppress.Set
 
-	clock int64 // ns; of the newest event
-	at    uint64
-	n     uint64
-	scene *scene.Scene      // while an event is shown
-	tail  map[string]uint32 // occurrences by alert key at the event of at
-	blind map[string]int64  // sensors that see less than they should, since when
-	depth int               // of events that the clock made of an event
+	clock  int64 // ns; of the newest event
+	at     uint64
+	n      uint64
+	scene  *scene.Scene      // while an event is shown
+	tail   map[string]uint32 // occurrences by alert key at the event of at
+	blind  map[string]int64  // sensors that see less than they should, since when
+	titles scene.Titles      // that events used, whom the world does not know yet
+	depth  int               // of events that the clock made of an event
 
 	// World is what is known now, for what happens without an event.
 	World *scene.World
@@ -171,6 +172,8 @@ func (e *Engine) show(s *scene.Scene) {
 	e.Stats.Events++
 	e.n++
 	e.scene = s
+	s.Titles = &e.titles
+	e.titles.Note(s)
 	if h, ok := s.Event.Detail.(*event.SensorHealth); ok {
 		e.health(s, h)
 	}

@@ -10,14 +10,25 @@ import (
 	"github.com/asepsis/asepsis/core/finding"
 )
 
+// ownTitle is the first AE title of a device that is not one that test tools use when nobody
+// set any: those name nobody.
+func ownTitle(d *device.Device) string {
+	for _, t := range d.AETitles {
+		if !anyoneAE[strings.ToUpper(t)] {
+			return t
+		}
+	}
+	return ""
+}
+
 // Title is what people call a device: its name, or the best there is instead
 // of one (AE title, model, address, MAC, ID).
 func Title(d *device.Device) string {
 	switch {
 	case d.Name != "":
 		return d.Name
-	case len(d.AETitles) > 0:
-		return d.AETitles[0]
+	case ownTitle(d) != "":
+		return ownTitle(d)
 	case d.Model != "":
 		return d.Model
 	}

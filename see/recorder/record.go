@@ -16,6 +16,7 @@ import (
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/platform/store"
+	"github.com/asepsis/asepsis/see/inventory"
 )
 
 // Activities of event.Connection that the recorder tells apart.
@@ -122,6 +123,7 @@ func (r *Recorder) observe(b bus.Batch) written {
 	// The inventory sees again what came after its snapshot; the store has it.
 	again := w.pos.Stream == r.stored.Stream && w.pos.Seq <= r.stored.Seq
 	salt := r.run(b)
+	inv, site, sensor := r.site(b.Site, b.Sensor)
 	w.recs = make([]record.Record, 0, len(b.Events))
 	for _, data := range b.Events {
 		e, err := r.decoder.Decode(data)
@@ -133,9 +135,9 @@ func (r *Recorder) observe(b bus.Batch) written {
 			e.Flow.ID ^= salt
 		}
 		if !seen {
-			r.inv.Observe(e)
+			inv.Observe(e)
 		}
-		if x := r.fileUnder(e, b.Sensor, data, b.Pos); !again {
+		if x := r.fileUnder(e, filing{inv, site, sensor, b.Pos}, data); !again {
 			w.recs = append(w.recs, x)
 		}
 	}
@@ -174,8 +176,8 @@ func saltOf(run string) uint64 {
 }
 
 // fileUnder makes the record of an event: whose it is, and where.
-func (r *Recorder) fileUnder(e *event.Event, sensor string, data []byte, pos uint64) record.Record {
-	x := record.Record{Time: e.Time, Class: e.Class(), Activity: e.Activity, Severity: e.Severity, Status: e.Status, Protocol: e.Protocol, Sensor: sensor, Data: data}
+func (r *Recorder) fileUnder(e *event.Event, at filing, data []byte) record.Record {
+	x := record.Record{Time: e.Time, Class: e.Class(), Activity: e.Activity, Severity: e.Severity, Status: e.Status, Protocol: e.Protocol, Sensor: at.sensor, Data: data}
 	switch f := e.Flow; {
 	case f != nil:
 		var vlan uint16
@@ -183,19 +185,23 @@ func (r *Recorder) fileUnder(e *event.Event, sensor string, data []byte, pos uin
 			vlan = f.VLANs[n-1]
 		}
 		x.Src, x.Dst = f.Src.IP, f.Dst.IP
-		x.SrcDevice = r.whose(device.Subject{MAC: f.Src.MAC, IP: f.Src.IP, VLAN: vlan, Hops: f.SrcHops}, e.Time)
-		x.DstDevice = r.whose(device.Subject{MAC: f.Dst.MAC, IP: f.Dst.IP, VLAN: vlan, Hops: f.DstHops}, e.Time)
+		x.SrcDevice = at.whose(device.Subject{MAC: f.Src.MAC, IP: f.Src.IP, VLAN: vlan, Hops: f.SrcHops}, e.Time)
+		x.DstDevice = at.whose(device.Subject{MAC: f.Dst.MAC, IP: f.Dst.IP, VLAN: vlan, Hops: f.DstHops}, e.Time)
 	default:
 		if d, ok := e.Detail.(*event.DeviceEvidence); ok {
 			x.Src = d.Evidence.Subject.IP
-			x.SrcDevice = r.whose(d.Evidence.Subject, e.Time)
+			x.SrcDevice = at.whose(d.Evidence.Subject, e.Time)
 		}
 	}
-	if x.Theatre = r.rooms.of(x.SrcDevice); x.Theatre == "" {
-		x.Theatre = r.rooms.of(x.DstDevice)
+	var vlans []uint16
+	if e.Flow != nil {
+		vlans = e.Flow.VLANs
+	}
+	if x.Theatre = r.rooms.of(x.SrcDevice, at.site, x.Src, vlans); x.Theatre == "" {
+		x.Theatre = r.rooms.of(x.DstDevice, at.site, x.Dst, vlans)
 	}
 	if c, ok := e.Detail.(*event.Connection); ok && e.Flow != nil {
-		x.Link = r.link(e, c, pos)
+		x.Link = r.link(e, c, at.pos)
 		if x.Protocol == "" {
 			x.Protocol = c.App
 		}
@@ -203,12 +209,20 @@ func (r *Recorder) fileUnder(e *event.Event, sensor string, data []byte, pos uin
 	return x
 }
 
-func (r *Recorder) whose(s device.Subject, at int64) string {
+// filing is where the events of a batch come from.
+type filing struct {
+	inv          *inventory.Inventory // of the site
+	site, sensor string               // the site is "" for this one
+	pos          uint64
+}
+
+// whose returns the device that had an address, "" for none.
+func (f *filing) whose(s device.Subject, at int64) string {
 	if s.MAC.IsGroup() || !s.IP.IsValid() && s.MAC.IsZero() || s.IP.IsValid() && (s.IP.IsMulticast() || s.IP == broadcast) {
 		return ""
 	}
-	id, _ := r.inv.Resolve(s, at)
-	return id
+	id, _ := f.inv.Resolve(s, at)
+	return join(id, f.site)
 }
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})

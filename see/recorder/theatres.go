@@ -19,21 +19,30 @@ const TheatreKind = "theatre"
 const maxTheatres = 1000
 
 // assignment says which device is in which theatre. What a person set wins; after
-// that the theatre's VLANs, then its networks, the longest prefix first.
+// that the VLANs of the theatres at its site, then their networks, the longest prefix
+// first.
 type assignment struct {
 	theatres []room
-	byDevice map[string]string
+	byDevice map[string]string // "" for what was looked at and is in none
 	stale    bool
 }
 
 type room struct {
-	id       string
+	id, site string
 	vlans    []uint16
 	prefixes []netip.Prefix
 }
 
-// of returns the theatre of a device, "" for none.
-func (a *assignment) of(device string) string { return a.byDevice[device] }
+// of returns the theatre of a device, "" for none. A device that was seen for the first time
+// and is assigned with the next write is by its address and VLAN where it is already: the first
+// thing that it does may begin a case.
+func (a *assignment) of(id, site string, ip netip.Addr, vlans []uint16) string {
+	t, assigned := a.byDevice[id]
+	if assigned || id == "" || len(a.theatres) == 0 {
+		return t
+	}
+	return a.place(&device.Device{Site: site, Interfaces: []device.Interface{{VLANs: vlans, IPs: []netip.Addr{ip}}}})
+}
 
 // assign decides where each device is, and writes it into the devices.
 func (a *assignment) assign(devs []device.Device) {
@@ -43,9 +52,7 @@ func (a *assignment) assign(devs []device.Device) {
 		if d.Theatre == "" {
 			d.Theatre = a.place(d)
 		}
-		if d.Theatre != "" {
-			by[d.ID] = d.Theatre
-		}
+		by[d.ID] = d.Theatre
 	}
 	a.byDevice, a.stale = by, false
 }
@@ -53,6 +60,9 @@ func (a *assignment) assign(devs []device.Device) {
 // place finds the theatre that a device's VLANs and addresses belong to.
 func (a *assignment) place(d *device.Device) string {
 	for _, r := range a.theatres {
+		if r.site != d.Site {
+			continue
+		}
 		for _, n := range d.Interfaces {
 			for _, v := range n.VLANs {
 				if slices.Contains(r.vlans, v) {
@@ -63,6 +73,9 @@ func (a *assignment) place(d *device.Device) string {
 	}
 	best, bits := "", -1
 	for _, r := range a.theatres {
+		if r.site != d.Site {
+			continue
+		}
 		for _, n := range d.Interfaces {
 			for _, ip := range n.IPs {
 				for _, p := range r.prefixes {
@@ -88,7 +101,7 @@ func (r *Recorder) readTheatres(ctx context.Context) error {
 		if err := json.Unmarshal(d.Body, &t); err != nil {
 			return fmt.Errorf("theatre %s: %w", d.ID, err)
 		}
-		x := room{id: d.ID, vlans: t.VLANs}
+		x := room{id: d.ID, site: t.Site, vlans: t.VLANs}
 		for _, p := range t.Prefixes {
 			if prefix, err := netip.ParsePrefix(p); err == nil { // the console lets none in that is not
 				x.prefixes = append(x.prefixes, prefix)

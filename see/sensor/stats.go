@@ -12,6 +12,7 @@ import (
 
 // Stats counts what the sensor saw and what it could not see.
 type Stats struct {
+	Newest            int64 // time of the newest packet, ns since the Unix epoch
 	Packets           uint64
 	Bytes             uint64 // on the wire
 	SnapCut           uint64 // packets whose payload was cut by the snap length
@@ -72,6 +73,7 @@ func (s *Stats) seen(p *packet.Packet) {
 
 // add sums the counts of another worker.
 func (s *Stats) add(o *Stats) {
+	s.Newest = max(s.Newest, o.Newest)
 	s.Packets += o.Packets
 	s.Bytes += o.Bytes
 	s.SnapCut += o.SnapCut

@@ -429,6 +429,7 @@ func (w *worker) publish() {
 	w.publishedAt = now
 	w.stats.ActiveFlows = uint64(w.table.count)
 	w.countVLAN()
+	w.stats.Newest = w.now
 	c := w.stats.clone()
 	c.TCP, c.Fragments = w.tcp, w.frags.Stats()
 	w.published.Store(&c)
@@ -445,6 +446,7 @@ func (w *worker) finish() {
 	w.repeats.flush()
 	w.countVLAN()
 	w.stats.ActiveFlows = 0
+	w.stats.Newest = w.now
 	w.stats.TCP = w.tcp
 	w.stats.Fragments = w.frags.Stats()
 }

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,8 @@ func (c Config) Validate() error {
 	switch {
 	case len(c.Name) > 64:
 		return config.Invalid("name", "use a short name such as or3-span", "is longer than 64 bytes")
+	case strings.Contains(c.Name, "/"):
+		return config.Invalid("name", "a hub puts the site's name and a slash before it", "has a slash in it")
 	case c.ReportEvery < 100*time.Millisecond:
 		return config.Invalid("report_every", "2s is usual", "%s is under 100ms", c.ReportEvery)
 	case c.HealthEvery < time.Second:
@@ -288,8 +291,18 @@ func (w *Watch) set(st State, err error) {
 	w.state, w.err = st, err
 }
 
+// clock is the time to which a sensor has come: on an interface that of this machine, in a
+// capture that of its newest packet. The present would end all that goes on in a capture of
+// last year.
+func (w *Watch) clock(s *sensor.Sensor) int64 {
+	if at := s.Stats().Newest; w.deps.Input.Finite && at > 0 {
+		return at
+	}
+	return time.Now().UnixNano()
+}
+
 func (w *Watch) health(s *sensor.Sensor) {
-	for _, e := range s.Health(w.cfg.Name, time.Now().UnixNano()) {
+	for _, e := range s.Health(w.cfg.Name, w.clock(s)) {
 		w.pub.Emit(e)
 	}
 }
@@ -336,7 +349,7 @@ func (w *Watch) running() *sensor.Sensor {
 // blind makes an event of what the sensor itself cannot know.
 func (w *Watch) blind(b sensor.BlindSpot) {
 	if s := w.running(); s != nil {
-		w.pub.Emit(s.Blind(w.cfg.Name, time.Now().UnixNano(), b))
+		w.pub.Emit(s.Blind(w.cfg.Name, w.clock(s), b))
 	}
 }
 

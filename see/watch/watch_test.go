@@ -16,9 +16,11 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/see/sensor"
 	"github.com/asepsis/asepsis/wire/capture"
 )
@@ -130,14 +132,32 @@ func TestACaptureIsReadOnceToItsEnd(t *testing.T) {
 		t.Errorf("its last word: %+v", r)
 	}
 	// What it published is what the bus has.
-	var events atomic.Uint64
+	var events, health, late atomic.Uint64
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		done <- b.Read(ctx, 0, func(_ context.Context, x bus.Batch) error { events.Add(uint64(len(x.Events))); return nil })
+		done <- b.Read(ctx, 0, func(_ context.Context, x bus.Batch) error {
+			events.Add(uint64(len(x.Events)))
+			for _, data := range x.Events {
+				e, err := record.Decode(data)
+				if err != nil {
+					return err
+				}
+				if e.Class() == event.ClassSensorHealth {
+					health.Add(1)
+					if time.Since(time.Unix(0, e.Time)) < time.Minute {
+						late.Add(1)
+					}
+				}
+			}
+			return nil
+		})
 	}()
 	eventually(t, "the bus gives every event", func() bool { return events.Load() == r.Publisher.Events })
+	if health.Load() == 0 || late.Load() > 0 {
+		t.Errorf("%d of %d health events have the time of this machine, not of the capture: they would end what goes on in it", late.Load(), health.Load())
+	}
 	cancel()
 	<-done
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package captures embeds the recorded morning of a theatre, for the demo that
-// the program carries with it. README.md says how it was recorded.
+// Package captures embeds the recorded morning of a theatre and two incidents, for the
+// demo that the program carries with it. README.md says how they were recorded.
 package captures
 
 import _ "embed"
@@ -11,3 +11,14 @@ import _ "embed"
 //
 //go:embed theatre.pcapng
 var Theatre []byte
+
+// OrderByPump is hl7-misuse/order-by-pump.pcap: an infusion pump that sends an order.
+//
+//go:embed hl7-misuse/order-by-pump.pcap
+var OrderByPump []byte
+
+// ProgramInPixels is dicom-misuse/program-in-pixels.pcap: the beginning of a program
+// where an image should be. It cannot run.
+//
+//go:embed dicom-misuse/program-in-pixels.pcap
+var ProgramInPixels []byte

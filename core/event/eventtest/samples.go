@@ -100,7 +100,8 @@ func Samples() []Sample {
 		{"smb", &event.Event{
 			Activity: 2, Status: event.StatusSuccess, StatusCode: "STATUS_SUCCESS", Protocol: "smb", Message: "10.10.3.21 opened a file on \\\\NAS\\scans", Flow: flow(tcp, "10.10.3.21", 49300, "10.10.1.8", 445),
 			Detail: &event.SMB{Command: "CREATE", ClientDialects: []string{"2.1", "3.1.1"}, Dialect: "2.1", Share: `\\NAS\scans`, ShareType: "disk", File: `export\p:00112233445566778899aabbccddeeff.pdf`, NTStatus: "STATUS_SUCCESS",
-				Domain: "HOSPITAL", Workstation: "CARM-OR3", OSVersion: "6.1.7601", Signing: "none", NTLMv1: true, Guest: true, ServerGUID: "6ba7b810-9dad-11d1-80b4-00c04fd430c8"},
+				Domain: "HOSPITAL", Workstation: "CARM-OR3", OSVersion: "6.1.7601", Signing: "none", NTLMv1: true, Guest: true, ServerGUID: "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+				RenamedTo: `export\p:00112233445566778899aabbccddeeff.pdf.locked`, RansomNote: true},
 		}},
 		{"rdp", &event.Event{
 			Activity: 2, Protocol: "rdp", Message: "10.10.3.99 opened a remote desktop on 10.10.3.21", Flow: flow(tcp, "10.10.3.99", 40100, "10.10.3.21", 3389),

@@ -5,6 +5,7 @@ package analysis
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/asepsis/asepsis/core/device"
@@ -85,8 +86,13 @@ func virtualMAC(m device.MAC) bool {
 	return false
 }
 
-func (m *arp) address(vlan uint16, ip string) []byte {
+// address is the place of an address in a network: at a hub, the networks of each site
+// are its own.
+func (m *arp) address(s *scene.Scene, vlan uint16, ip string) []byte {
 	b := append(m.buf[:0], "arp\x1f"...)
+	if site, _, other := strings.Cut(s.Sensor, "/"); other {
+		b = append(append(b, site...), '\x1f')
+	}
 	b = strconv.AppendUint(b, uint64(vlan), 10)
 	b = append(append(b, '\x1f'), ip...)
 	m.buf = b
@@ -105,7 +111,7 @@ func (m *arp) Feed(s *scene.Scene, step int, hit func(match.Hit)) {
 		if err != nil || d.ClientIP == "" || d.ClientIP == "0.0.0.0" {
 			return
 		}
-		if e, _ := m.t.At(m.address(vlanOf(s.Event), d.ClientIP)); e != nil {
+		if e, _ := m.t.At(m.address(s, vlanOf(s.Event), d.ClientIP)); e != nil {
 			e.Val.owner = mac
 			e.Val.claims = slices.DeleteFunc(e.Val.claims, func(c claim) bool { return c.mac != mac })
 		}
@@ -130,7 +136,7 @@ func (m *arp) frame(s *scene.Scene, d *event.Application, hit func(match.Hit)) {
 		return
 	}
 	ip := attr(d, "sender_ip")
-	e, _ := m.t.At(append(m.address(vlanOf(s.Event), ip), "\x1fforged"...))
+	e, _ := m.t.At(append(m.address(s, vlanOf(s.Event), ip), "\x1fforged"...))
 	if e == nil {
 		return
 	}
@@ -162,7 +168,7 @@ func (m *arp) evidence(s *scene.Scene, ev *device.Evidence, hit func(match.Hit))
 	default:
 		return
 	}
-	e, _ := m.t.At(m.address(ev.Subject.VLAN, ev.Value))
+	e, _ := m.t.At(m.address(s, ev.Subject.VLAN, ev.Value))
 	if e == nil {
 		return
 	}

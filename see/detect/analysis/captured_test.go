@@ -147,6 +147,10 @@ func TestWhatIsFoundInCaptures(t *testing.T) {
 
 		"dicom-misuse/mixed-study.pcap":          "dicomstate/mixed-study",
 		"hl7-misuse/replayed.pcap":               "hl7state/replay",
+		"intrusion/arp-spoof.pcap":               "arp/forged arp/spoof",
+		"intrusion/dns-tunnel.pcap":              "dnstunnel",
+		"intrusion/ransomware.pcap":              "ransom/renamed",
+		"intrusion/remote-execution.pcap":        "psexec/program-started",
 		"hl7-misuse/order-by-pump.pcap":          "hl7state/unsolicited-order",
 		"hl7-misuse/nak-storm.pcap":              "hl7state/nak-storm",
 		"hl7-misuse/wrong-acknowledgements.pcap": "hl7state/ack-mismatch",

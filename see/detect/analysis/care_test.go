@@ -73,6 +73,17 @@ func TestAnOrderFromAPumpIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnOrderFromAPumpIsFoundUnderANameThatOrders(t *testing.T) {
+	p := newPlay(t, "hl7state", nil)
+	p.device("pump", device.ClassInfusionPump, "")
+	for i := range 10 {
+		p.see(time.Duration(i)*time.Minute, "engine", "ehr", 6661, hl7("ORM", "O01", fmt.Sprint("X", i), "AA"))
+	}
+	p.expect("")
+	p.see(time.Hour, "pump", "ehr", 6661, hl7("ORM", "O01", "Y", "AA"))
+	p.expect("unsolicited-order")
+}
+
 func store(flow uint64, patient, study string) event.Event {
 	return event.Event{Activity: 2, Status: event.StatusSuccess, Protocol: "dicom", Flow: &event.Flow{ID: flow, Proto: 6}, Detail: &event.DICOMOperation{Command: "C-STORE", PatientRef: patient, StudyInstance: study, Answered: true}}
 }

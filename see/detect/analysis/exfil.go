@@ -22,6 +22,7 @@ type exfil struct {
 	fresh, least float64
 	factor       float64
 	learn        int64
+	began        int64 // since when connections are seen; after a restart, as far back as what was saved
 }
 
 const (
@@ -32,6 +33,7 @@ const (
 
 type outflow struct {
 	since   int64
+	watched int64 // since when connections were seen at all, when it was first seen
 	day     int64 // number of the present day
 	sum     uint64
 	days    []uint64 // the latest days on which anything was sent
@@ -65,7 +67,10 @@ func exfilDetector() Detector {
 	d.New = func(given map[string]any, deps match.Deps) (match.Matcher, error) {
 		s := read(d.Settings, given)
 		m := &exfil{fresh: s.number("new_bytes"), least: s.number("bytes"), factor: s.number("factor"), learn: s.duration("learn")}
-		m.core = newCore(deps, keyed.Config[outflow]{Kind: "exfil1", Fixed: 100, Encode: encodeOutflow, Decode: decodeOutflow,
+		m.core = newCore(deps, keyed.Config[outflow]{Kind: "exfil2", Fixed: 108, Encode: encodeOutflow, Decode: func(r *keyed.Reader, v *outflow) {
+			decodeOutflow(r, v)
+			m.watching(v.watched)
+		},
 			Extra: (*outflow).size, Reset: func(v *outflow) { *v = outflow{days: v.days[:0], targets: v.targets[:0]} }})
 		return m, s.err
 	}
@@ -83,7 +88,11 @@ func (v *outflow) size() int {
 // Feed implements match.Matcher.
 func (m *exfil) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 	c, ok := s.Event.Detail.(*event.Connection)
-	if !ok || s.Event.Flow == nil || !s.Src.Internal || !outside(&s.Dst) {
+	if !ok || s.Event.Flow == nil {
+		return
+	}
+	m.watching(s.Event.Time)
+	if !s.Src.Internal || !outside(&s.Dst) {
 		return
 	}
 	e, fresh := m.t.At(m.source("out", s, ""))
@@ -92,7 +101,12 @@ func (m *exfil) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 	}
 	v, t := &e.Val, s.Event.Time
 	if fresh {
-		v.since, v.day = t, t/day
+		v.since, v.watched, v.day = t, m.began, t/day
+		// A device that never sent anything out was learned all the same, as long as it was here and
+		// was watched: that it sends anything at all is news.
+		if d := s.Src.Device; d != nil && d.First > 0 {
+			v.since = min(t, max(d.First, m.began))
+		}
 	}
 	for ; v.day < t/day; v.day = t / day { // a new day
 		if v.sum > 0 {
@@ -140,6 +154,13 @@ func (m *exfil) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 	}
 }
 
+// watching notes that something was seen at a time.
+func (m *exfil) watching(t int64) {
+	if t > 0 && (m.began == 0 || t < m.began) {
+		m.began = t
+	}
+}
+
 // target finds or makes a destination; the one silent longest is given up for it.
 func (v *outflow) target(name []byte, t int64) *target {
 	for i := range v.targets {
@@ -167,6 +188,7 @@ func (v *outflow) target(name []byte, t int64) *target {
 
 func encodeOutflow(w *keyed.Writer, v *outflow) {
 	w.Int(v.since)
+	w.Int(v.watched)
 	w.Int(v.day)
 	w.Uint(v.sum)
 	w.Uint(uint64(len(v.days)))
@@ -188,7 +210,7 @@ func encodeOutflow(w *keyed.Writer, v *outflow) {
 }
 
 func decodeOutflow(r *keyed.Reader, v *outflow) {
-	v.since, v.day, v.sum = r.Time(), r.Time(), r.Uint()
+	v.since, v.watched, v.day, v.sum = r.Time(), r.Time(), r.Time(), r.Uint()
 	for n := r.Len(maxDays); n > 0; n-- {
 		v.days = append(v.days, r.Uint())
 	}

@@ -26,7 +26,8 @@ import (
 //   - "role": an application sends a kind of message that it never sent, when it is learned;
 //   - "moved": an application sends from another device than it was learned at;
 //   - "unsolicited-order": an order from what is neither the hospital's system nor an
-//     interface engine and never ordered before;
+//     interface engine and never ordered before, or from what carries orders out, under
+//     whichever name;
 //   - "device-elsewhere": results name a device that stands in another theatre than the
 //     patient.
 type hl7State struct {
@@ -182,7 +183,8 @@ func (m *hl7State) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 			say(hl7Role, map[string]string{"device": src}, strings.Join(v.kinds[:min(len(v.kinds), 4)], ", "))
 		}
 	}
-	if fresh && !known && isOrder(d.Type) && s.Src.Device != nil && neverOrders(s) {
+	// Also under the name of an application that is at home elsewhere.
+	if isOrder(d.Type) && s.Src.Device != nil && neverOrders(s) && (fresh && !known || src != v.device) {
 		say(hl7Order, map[string]string{"device": src}, "orders come from the hospital's systems")
 	}
 	switch {

@@ -253,6 +253,16 @@ func smb(activity uint8, command, share, file, message string) event.Event {
 	return event.Event{Activity: activity, Status: event.StatusSuccess, Protocol: "smb", Message: message, Detail: &event.SMB{Command: command, Share: share, ShareType: kind, File: file}}
 }
 
+func renamedTo(name string, e event.Event) event.Event {
+	e.Detail.(*event.SMB).RenamedTo = name //nolint:errcheck,forcetypeassert // smb made it
+	return e
+}
+
+func note(e event.Event) event.Event {
+	e.Detail.(*event.SMB).RansomNote = true //nolint:errcheck,forcetypeassert // smb made it
+	return e
+}
+
 func TestProgramsThatAreStartedFromAfar(t *testing.T) {
 	for name, tt := range map[string]struct {
 		kinds string
@@ -359,12 +369,12 @@ func TestWhatEncryptsShares(t *testing.T) {
 	}{
 		"files renamed to an extension of its own": {"renamed", func(p *play) {
 			for i := range 60 {
-				p.see(time.Duration(i)*100*time.Millisecond, "ws", "nas", 445, smb(99, "CLOSE", `\\nas\images`, file(i, "dcm"), "SMB file x: 9 bytes written, renamed to "+file(i, "lockd")))
+				p.see(time.Duration(i)*100*time.Millisecond, "ws", "nas", 445, renamedTo(file(i, "dcm.lockd"), smb(99, "CLOSE", `\\nas\images`, file(i, "dcm"), "SMB file x: 9 bytes written")))
 			}
 		}},
 		"notes in many folders": {"notes", func(p *play) {
 			for i := range 5 {
-				p.see(time.Duration(i)*time.Second, "ws", "nas", 445, smb(3, "CREATE", `\\nas\images`, fmt.Sprintf(`p:%032d\HOW_TO_DECRYPT.hta`, i), "SMB file created"))
+				p.see(time.Duration(i)*time.Second, "ws", "nas", 445, note(smb(3, "CREATE", `\\nas\images`, fmt.Sprintf(`p:%032d\p:1.hta`, i), "SMB file created")))
 			}
 		}},
 		"everything read, written anew and deleted": {"rewritten", func(p *play) {
@@ -375,7 +385,7 @@ func TestWhatEncryptsShares(t *testing.T) {
 		}},
 		"not a modality that writes under another name first": {"", func(p *play) {
 			for i := range 300 {
-				p.see(time.Duration(i)*100*time.Millisecond, "ct", "nas", 445, smb(99, "CLOSE", `\\nas\images`, file(i, "tmp"), "SMB file x: 9 bytes written, renamed to "+file(i, "dcm")))
+				p.see(time.Duration(i)*100*time.Millisecond, "ct", "nas", 445, renamedTo(file(i, "dcm"), smb(99, "CLOSE", `\\nas\images`, file(i, "tmp"), "SMB file x: 9 bytes written")))
 			}
 		}},
 		"not a clean-up": {"", func(p *play) {

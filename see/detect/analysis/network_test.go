@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/event"
 )
 
@@ -242,6 +243,16 @@ func TestExfiltrationIsFound(t *testing.T) {
 				e.Activity, e.Flow = 6, &event.Flow{ID: 999, Proto: 6}
 				p.see(d, "ct", "203.0.113.9", 443, e)
 			}
+		}},
+		"from what never sent anything out": {"new-destination", func(p *play) {
+			p.devices["mr"] = &device.Device{ID: "mr", Class: device.ClassMR, First: at(-30 * 24 * time.Hour)}
+			daily(p, 5, 1<<20)
+			p.see(hour(121), "mr", "203.0.113.9", 443, tcp("SF", time.Minute, hour(121), 60e6, 50_000))
+		}},
+		"not from what came today": {"", func(p *play) {
+			p.devices["mr"] = &device.Device{ID: "mr", Class: device.ClassMR, First: at(hour(120))}
+			daily(p, 5, 1<<20)
+			p.see(hour(121), "mr", "203.0.113.9", 443, tcp("SF", time.Minute, hour(121), 60e6, 50_000))
 		}},
 		"not when each report counts again what was counted": {"", func(p *play) {
 			daily(p, 5, 1<<20)

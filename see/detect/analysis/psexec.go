@@ -16,8 +16,8 @@ import (
 
 // psexec finds a program that is put onto another machine and started there as a
 // service or task: a file that can run, written to an administrative share, and the
-// service control manager or task scheduler opened, within a time, in any order. Each alone is
-// administration. SMB 3 with encryption hides both.
+// service control manager or task scheduler opened, within a time, in any order; or written to
+// any share, and that opened right after it. Each alone is administration. SMB 3 with encryption hides both.
 type psexec struct {
 	core[remoteStart]
 	window int64
@@ -26,6 +26,7 @@ type psexec struct {
 type remoteStart struct {
 	admin, program, service int64 // when last
 	file, via               string
+	plain                   bool // the program lies on a share that is no administrative one
 	n                       uint64
 	again                   again
 }
@@ -42,24 +43,30 @@ func psexecDetector() Detector {
 	d.New = func(given map[string]any, deps match.Deps) (match.Matcher, error) {
 		s := read(d.Settings, given)
 		m := &psexec{window: s.duration("window")}
-		m.core = newCore(deps, keyed.Config[remoteStart]{Kind: "psexec1", Fixed: 120,
+		m.core = newCore(deps, keyed.Config[remoteStart]{Kind: "psexec2", Fixed: 120,
 			Encode: func(w *keyed.Writer, v *remoteStart) {
 				w.Int(v.admin)
 				w.Int(v.program)
 				w.Int(v.service)
 				w.Str(v.file)
+				w.Bool(v.plain)
 				w.Str(v.via)
 				w.Uint(v.n)
 				v.again.encode(w)
 			},
 			Decode: func(r *keyed.Reader, v *remoteStart) {
-				*v = remoteStart{admin: r.Time(), program: r.Time(), service: r.Time(), file: r.Str(), via: r.Str(), n: r.Uint()}
+				*v = remoteStart{admin: r.Time(), program: r.Time(), service: r.Time(), file: r.Str(), plain: r.Bool(), via: r.Str(), n: r.Uint()}
 				v.again.decode(r)
 			}})
 		return m, s.err
 	}
 	return d
 }
+
+// atOnce is how soon after a program was put onto a share that is no administrative one
+// something must be started: tools take any share that they may write to, and no person is as
+// quick.
+const atOnce = time.Second
 
 // services are pipes and RPC interfaces by which something is started on a machine.
 func startsThings(name string) bool {
@@ -89,7 +96,7 @@ func runs(file string) bool {
 
 // Feed implements match.Matcher.
 func (m *psexec) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
-	program, service, admin, name := false, false, false, ""
+	program, service, admin, plain, name := false, false, false, false, ""
 	switch d := s.Event.Detail.(type) {
 	case *event.SMB:
 		if s.Event.Status == event.StatusFailure {
@@ -100,8 +107,8 @@ func (m *psexec) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 			admin = adminShare(d.Share)
 		case d.Command == "CREATE" && (d.ShareType == "pipe" || strings.HasSuffix(strings.ToUpper(d.Share), "IPC$")):
 			service, name = startsThings(d.File), d.File
-		case (d.Command == "CREATE" && s.Event.Activity != 2 || d.Command == "CLOSE" && strings.Contains(s.Event.Message, " written")) && adminShare(d.Share):
-			program, name = runs(d.File), d.File
+		case (d.Command == "CREATE" && s.Event.Activity != 2 || d.Command == "CLOSE" && strings.Contains(s.Event.Message, " written")) && d.ShareType != "pipe":
+			program, plain, name = runs(d.File), !adminShare(d.Share), d.File
 		}
 	case *event.Application:
 		if d.Name == "dcerpc" {
@@ -119,7 +126,7 @@ func (m *psexec) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 	v, t := &e.Val, s.Event.Time
 	switch {
 	case program:
-		v.program, v.file = t, name
+		v.program, v.file, v.plain = t, name, plain
 	case service:
 		v.service, v.via = t, strings.ToLower(strings.Trim(name, `\`))
 	default:
@@ -127,11 +134,12 @@ func (m *psexec) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 	}
 	kind := ""
 	switch {
-	case v.program != 0 && v.service != 0 && t-v.program <= m.window && t-v.service <= m.window:
+	case v.program != 0 && v.service != 0 && t-v.program <= m.window && t-v.service <= m.window && (!v.plain || service && t-v.program <= int64(atOnce)):
 		kind = "program-started"
 	case v.service != 0 && (v.via == "psexesvc" || v.via == "remcom_communication" || v.via == "paexec") && t == v.service:
 		kind = "known-tool"
-	default:
+	}
+	if kind == "" {
 		return
 	}
 	v.n++

@@ -18,8 +18,8 @@ import (
 // that is not theirs, many read and written over and deleted, or notes laid into many
 // folders.
 //
-// Names of files are pseudonyms where they could name a patient; extensions, folders and
-// the names of programs and notes are not. Over SMB 3 with encryption nothing of it is seen.
+// Names of files are pseudonyms where they could name a patient; what is appended to them
+// is not, and whether a name is one of a note the sensor says. Over SMB 3 with encryption nothing of it is seen.
 type ransom struct {
 	core[changes]
 	renames, rewrites, notes int
@@ -75,32 +75,6 @@ func ransomDetector() Detector {
 	return d
 }
 
-// noteWords are what the names of ransom notes are made of.
-var noteWords = [...]string{"decrypt", "ransom", "how_to_recover", "how_to_restore", "restore_files", "recover_files", "recovery_instructions", "your_files", "_readme", "readme_", "help_restore", "unlock"}
-
-func isNote(file string) bool {
-	name := strings.ToLower(file[strings.LastIndexByte(file, '\\')+1:])
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 {
-		return false
-	}
-	switch name[i+1:] {
-	case "txt", "hta", "html", "htm", "rtf", "url":
-	default:
-		return false
-	}
-	if name == "readme.txt" || name[i+1:] == "hta" {
-		return true
-	}
-	name = strings.NewReplacer(" ", "_", "-", "_").Replace(name)
-	for _, w := range noteWords {
-		if strings.Contains(name, w) {
-			return true
-		}
-	}
-	return false
-}
-
 func extensionOf(file string) string {
 	file = file[strings.LastIndexByte(file, '\\')+1:]
 	if i := strings.LastIndexByte(file, '.'); i > 0 {
@@ -125,10 +99,9 @@ func (m *ransom) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 		return
 	}
 	msg := s.Event.Message
-	at := strings.Index(msg, "renamed to ")
-	note := d.Command == "CREATE" && s.Event.Activity != 2 && isNote(d.File)
+	note := d.Command == "CREATE" && s.Event.Activity != 2 && d.RansomNote
 	written, deleted := strings.Contains(msg, " written"), strings.Contains(msg, "deleted")
-	if at < 0 && !note && !(d.Command == "CLOSE" && (written || deleted)) {
+	if d.RenamedTo == "" && !note && !(d.Command == "CLOSE" && (written || deleted)) {
 		return
 	}
 	e, _ := m.t.At(m.source("share", s, d.Share))
@@ -141,9 +114,8 @@ func (m *ransom) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 		*v = changes{began: t, again: said, folders: folders}
 		v.folders.Reset()
 	}
-	if at >= 0 {
-		name, _, _ := strings.Cut(msg[at+len("renamed to "):], ", ")
-		if x := extensionOf(name); !usualExtension(x) && x != extensionOf(d.File) {
+	if d.RenamedTo != "" {
+		if x := extensionOf(d.RenamedTo); !usualExtension(x) && x != extensionOf(d.File) {
 			if x != v.extension {
 				v.extension, v.same = x, 0
 			}

@@ -27,7 +27,8 @@ import (
 //   - "restarts": it breaks off and begins again, several times;
 //   - "lost": a stream that had run for minutes was reset, or fell silent.
 //
-// A stream is what carried at least Rate for some time, between the same two ends.
+// A stream is what carried at least Rate for some time, between the same two ends, or reports
+// of vital signs that come at least every half minute: rarer ones are no picture of what goes on.
 type stream struct {
 	core[streaming]
 	protocols          []string
@@ -293,9 +294,23 @@ func (m *stream) vitals(s *scene.Scene, d *event.MedicalDevice) {
 	v.last = max(v.last, t)
 	v.note(s)
 	m.t.Resize(e, 8*(cap(v.rates)+cap(v.pauses)+cap(v.ends)))
-	if len(v.pauses) >= 8 && e.Wakes() == 0 {
+	if pace := v.pace(); len(v.pauses) >= 8 && pace <= maxPace && e.Wakes() == 0 {
 		m.t.Wake(e, t+m.patience(v))
 	}
+}
+
+// maxPace is the longest usual pause between reports of vital signs that are watched as a
+// stream.
+const maxPace = int64(30 * time.Second)
+
+// pace is the usual pause between reports, 0 when there was none.
+func (v *streaming) pace() int64 {
+	if len(v.pauses) == 0 {
+		return 0
+	}
+	p := slices.Clone(v.pauses)
+	slices.Sort(p)
+	return p[len(p)/2]
 }
 
 func (m *stream) patience(v *streaming) int64 {
@@ -312,15 +327,15 @@ func (m *stream) Advance(now int64, hit func(match.Hit)) {
 	m.t.Due(now, func(e *keyed.Entry[streaming], at int64) {
 		v := &e.Val
 		parts := match.Parts(e.Key)
-		app := ""
+		app, usual := "", amount(middle(v.rates))+"/s"
 		if parts[0] == "sdc" {
-			app = "sdc"
+			app, usual = "sdc", "a report every "+span(max(v.pace(), int64(time.Second)))
 			if over := v.last + m.patience(v); over > at {
 				m.t.Wake(e, over)
 				return
 			}
 		}
-		m.tell(e, streamStalled, at, map[string]string{"app": app, "usual": amount(middle(v.rates)) + "/s", "now": "nothing for " + span(at-v.last)}, "it goes on until it is ended", true, hit)
+		m.tell(e, streamStalled, at, map[string]string{"app": app, "usual": usual, "now": "nothing for " + span(at-v.last)}, "it goes on until it is ended", true, hit)
 	})
 }
 

@@ -15,7 +15,8 @@ import (
 )
 
 // absence fires when what came regularly has stopped. The usual pause is the
-// median of the latest maxPauses pauses. It is said once; when the events come back,
+// median of the latest maxPauses pauses; what follows at once belongs to the same volley
+// and is no pause. It is said once; when the events come back,
 // the key is regular again. An event of Until, the orderly end, forgets the key.
 // Times in which the sensor was blind count neither as silence nor as pauses.
 //
@@ -27,11 +28,16 @@ type absence struct {
 	blindness
 	expect int
 	within int64
+	volley int64
 	factor float64
 }
 
 // maxPauses is how many pauses the pace is learned from.
 const maxPauses = 32
+
+// volley is the longest time between events of one volley, or a quarter of within where
+// that is shorter: a conversation makes several events at once.
+const volley = time.Second
 
 type pacing struct {
 	n      uint64 // events
@@ -49,7 +55,7 @@ func newAbsence(b *base, a *rule.Absence, d *Deps) (*absence, error) {
 	if a.Expect < 0 || a.Factor < 0 || a.Factor > 1000 {
 		return nil, fmt.Errorf("expect %d or factor %v cannot be", a.Expect, a.Factor)
 	}
-	m := &absence{base: b, expect: max(a.Expect, 2), within: int64(a.Within), factor: a.Factor}
+	m := &absence{base: b, expect: max(a.Expect, 2), within: int64(a.Within), volley: min(int64(volley), int64(a.Within)/4), factor: a.Factor}
 	if m.factor == 0 {
 		m.factor = 5
 	}
@@ -128,7 +134,7 @@ func (m *absence) Feed(s *scene.Scene, step int, hit func(Hit)) {
 	}
 	before := cap(v.pauses)
 	if !fresh && !v.gone {
-		if p := t - v.last; m.during(s.Sensor, v.last, t) == 0 && p > 0 {
+		if p := t - v.last; m.during(s.Sensor, v.last, t) == 0 && p > m.volley {
 			if len(v.pauses) < maxPauses {
 				v.pauses = append(v.pauses, p)
 			} else {
@@ -162,8 +168,9 @@ func (m *absence) Advance(now int64, hit func(Hit)) {
 		}
 		v.gone = true
 		median, _ := v.usual()
-		h := m.later(Hit{Time: at, Key: e.Key, Expected: "again about every " + Span(time.Duration(median)), Values: map[string]string{
-			"silence": Span(time.Duration(at - v.last)), "usual": Span(time.Duration(median)), "seen": strconv.FormatUint(v.n, 10), "key": strings.Join(Parts(e.Key), ", ")}}, &v.who)
+		usual := Span(time.Duration(max(median, m.volley, int64(time.Millisecond))))
+		h := m.later(Hit{Time: at, Key: e.Key, Expected: "again about every " + usual, Values: map[string]string{
+			"silence": Span(time.Duration(at - v.last)), "usual": usual, "seen": strconv.FormatUint(v.n, 10), "key": strings.Join(Parts(e.Key), ", ")}}, &v.who)
 		m.say(hit, h)
 	})
 }

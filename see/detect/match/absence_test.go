@@ -43,6 +43,23 @@ func TestWhatCameRegularlyIsMissedWhenItStops(t *testing.T) {
 	}
 }
 
+func TestVolleysAreOneSign(t *testing.T) {
+	p := absent(t, 20*time.Second)
+	last := time.Duration(0)
+	for i := range 20 { // each minute four events at once
+		last = time.Duration(i) * time.Minute
+		every(p, last, 100*time.Millisecond, 4)
+	}
+	p.wait(4 * time.Minute)
+	if len(p.hits) != 0 {
+		t.Fatalf("what comes by the minute is missed after four: %+v", p.hits)
+	}
+	p.wait(2 * time.Minute)
+	if len(p.hits) != 1 || p.hits[0].Values["usual"] != "59.7 s" {
+		t.Fatalf("hits %+v", p.hits)
+	}
+}
+
 func TestSilenceIsNothingWhile(t *testing.T) {
 	for name, play := range map[string]func(p *player){
 		"there were too few events to be regular": func(p *player) { every(p, 0, 10*time.Second, 9) },

@@ -118,6 +118,7 @@ func TestARuleThatIsWrongIsRefusedWithItsPlaceAndWhatWouldBeRight(t *testing.T) 
 		"a number that does not fit": {"sub_operations_failed: 2", "sub_operations_failed: 70000", "want whole number, have 70000"},
 		"an end that is nobody":      {`src: "ct:1000"`, `src: "mr:1000"`, `"mr" is neither a device of the setup nor an address`},
 		"too many events":            {"repeat: 3", "repeat: 1000000", "repeat: want 1 to"},
+		"an end that runs out":       {`dst: "10.0.0.9:104", repeat: 3`, `dst: "10.0.0.{n}:104", repeat: 300`, `"10.0.0.299" is neither a device`},
 		"a class that is not one":    {"id: ct, class: ct", "id: ct, class: scanner9", "is not a class of devices"},
 		"a state that is not one":    {"OR-1: in-case", "OR-1: busy", "want idle, in-case or maintenance"},
 		"an anchor":                  {"attack: [T0846]", "attack: &a [T0846]", "anchors, aliases and merge keys are not accepted"},

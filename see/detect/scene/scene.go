@@ -30,6 +30,7 @@ type Scene struct {
 	Theatre string
 	Case    theatre.State
 	World   *World
+	Titles  *Titles // nil where nobody notes them
 
 	verdict *policy.Verdict
 }

@@ -71,6 +71,50 @@ func (w *World) DeviceAt(ip netip.Addr) *device.Device { return w.devices[w.byIP
 // Stations returns the IDs of the devices that have an AE title.
 func (w *World) Stations(ae string) []string { return w.byAE[strings.TrimSpace(ae)] }
 
+// maxTitles bounds Titles.
+const maxTitles = 4096
+
+// Titles are the AE titles that stations used since the world was made. What is known of
+// devices comes a second after what they do, or many, where the past is read at once; a station
+// that takes images for the first time is no stranger when somebody asks for images to be
+// sent to it. It is used by one goroutine.
+type Titles struct {
+	by map[string]string // the device
+}
+
+// Note learns from an association that was accepted who is called what.
+func (t *Titles) Note(s *Scene) {
+	a, ok := s.Event.Detail.(*event.DICOMAssociation)
+	const accepted = 2
+	if !ok || s.Event.Activity != accepted {
+		return
+	}
+	for title, p := range map[string]*Party{a.CallingAE: &s.Src, a.CalledAE: &s.Dst} {
+		if p.ID == "" || title == "" || s.World != nil && len(s.World.Stations(title)) > 0 {
+			continue
+		}
+		if t.by == nil || len(t.by) >= maxTitles {
+			t.by = map[string]string{}
+		}
+		t.by[title] = p.ID
+	}
+}
+
+// Stations returns the IDs of the devices that have an AE title, as far as they are known now.
+func (s *Scene) Stations(ae string) []string {
+	if s.World != nil {
+		if known := s.World.Stations(ae); len(known) > 0 {
+			return known
+		}
+	}
+	if s.Titles != nil {
+		if id, ok := s.Titles.by[strings.TrimSpace(ae)]; ok {
+			return []string{id}
+		}
+	}
+	return nil
+}
+
 // Theatre returns a theatre.
 func (w *World) Theatre(id string) (theatre.Theatre, bool) {
 	t, ok := w.theatres[id]
@@ -108,7 +152,7 @@ func (w *World) Scene(r *record.Record, e *event.Event) Scene {
 		}
 	}
 	s.Case = theatre.Idle
-	if t, ok := w.theatres[s.Theatre]; ok && t.State.Valid() {
+	if t, ok := w.theatres[s.Theatre]; ok && t.State.Valid() && t.Since <= e.Time { // of the past, the present says nothing
 		s.Case = t.State
 	}
 	return s

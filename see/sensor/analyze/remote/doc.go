@@ -23,7 +23,7 @@
 //   - vnc HANDSHAKE: server_version, client_version, security_offered,
 //     security_chosen, vencrypt_subtype, without_authentication, screen,
 //     desktop_host.
-//   - telnet SESSION: option, terminal_type, login_prompt, password_in_clear,
+//   - telnet SESSION: option, terminal_type, login_prompt, password_in_clear, no_password_asked,
 //     encrypted, banner, default_credential.
 //   - adb CNXN: system_type, product, model, device, authentication ("none",
 //     "asked", "key"), feature; OPEN, once a kind: service, with_command,

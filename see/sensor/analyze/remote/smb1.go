@@ -172,8 +172,9 @@ func (s *smbStream) removed(c *analyze.Conn, r smbRequest, command string) {
 	}
 	shown := redactPath(c, r.path)
 	msg := "SMB file " + shown + " deleted"
-	if r.change.Rename != "" {
-		msg = "SMB file " + shown + " renamed to " + redactPath(c, r.change.Rename)
+	to := renamed(c, r.path, r.change.Rename)
+	if to != "" {
+		msg = "SMB file " + shown + " renamed to " + to
 	}
-	s.emit(c, 99, 0, &event.SMB{Command: command, Share: share, ShareType: t.kind, File: shown}, msg)
+	s.emit(c, 99, 0, &event.SMB{Command: command, Share: share, ShareType: t.kind, File: shown, RenamedTo: to, RansomNote: ransomNote(r.change.Rename)}, msg)
 }

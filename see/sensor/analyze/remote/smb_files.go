@@ -108,7 +108,7 @@ func (s *smbStream) opening(c *analyze.Conn, status uint32, r smbRequest, id smb
 	if t.name != "" {
 		share = s.share(c, t.name)
 	}
-	s.emit(c, activity, status, &event.SMB{Command: "CREATE", Share: share, ShareType: t.kind, File: shown}, "SMB "+what+" "+shown+" "+verb)
+	s.emit(c, activity, status, &event.SMB{Command: "CREATE", Share: share, ShareType: t.kind, File: shown, RansomNote: !pipe && ransomNote(r.open.Path)}, "SMB "+what+" "+shown+" "+verb)
 }
 
 // closing emits what was done to a file, when anything was.
@@ -132,8 +132,9 @@ func (s *smbStream) closing(c *analyze.Conn, id smb.FileID) {
 	if f.written > 0 {
 		did = append(did, plural(f.written, "byte")+" written")
 	}
-	if f.renamed != "" {
-		did = append(did, "renamed to "+redactPath(c, f.renamed))
+	to := renamed(c, f.path, f.renamed)
+	if to != "" {
+		did = append(did, "renamed to "+to)
 	}
 	if f.deleted {
 		did = append(did, "deleted")
@@ -142,7 +143,7 @@ func (s *smbStream) closing(c *analyze.Conn, id smb.FileID) {
 	if f.share != "" {
 		share = s.share(c, f.share)
 	}
-	s.emit(c, 99, 0, &event.SMB{Command: "CLOSE", Share: share, File: shown}, "SMB file "+shown+": "+strings.Join(did, ", "))
+	s.emit(c, 99, 0, &event.SMB{Command: "CLOSE", Share: share, File: shown, RenamedTo: to, RansomNote: ransomNote(f.path) || ransomNote(f.renamed)}, "SMB file "+shown+": "+strings.Join(did, ", "))
 }
 
 // bound notes the RPC interfaces that a pipe's data binds.

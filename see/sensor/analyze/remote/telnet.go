@@ -37,6 +37,7 @@ type telnetStream struct {
 	password bool // a password prompt came
 	typed    bool // and a line was typed behind it
 	failed   bool
+	open     bool  // lines were typed after the name, and no password was asked for
 	user     typed // what was typed at the prompts
 	secret   typed
 	known    string // name of the published credential that was typed
@@ -80,11 +81,16 @@ func (s *telnetStream) Text(b []byte) {
 	at := len(s.tail)
 	s.tail = append(s.tail, b[:min(len(b), 4096)]...)
 	recent := bytes.ToLower(s.tail[max(0, at-24):])
+	if !s.password && s.user.done && !bytes.Contains(recent, []byte("last login:")) && bytes.Contains(recent, []byte("login:")) {
+		s.user, s.open = typed{}, false // it asks for a name again
+		s.tail = s.tail[:0]
+	}
 	if !s.prompted && (bytes.Contains(recent, []byte("login:")) || bytes.Contains(recent, []byte("username:")) || bytes.Contains(recent, []byte("user:")) || bytes.Contains(recent, []byte("user name:"))) {
 		s.prompted = true
+		s.tail = s.tail[:0]
 	}
 	if bytes.Contains(recent, []byte("password:")) || bytes.Contains(recent, []byte("passwd:")) || bytes.Contains(recent, []byte("passcode:")) {
-		s.prompted, s.password, s.typed, s.failed, s.known = true, true, false, false, ""
+		s.prompted, s.password, s.typed, s.failed, s.open, s.known = true, true, false, false, false, ""
 		s.secret = typed{}
 		s.tail = s.tail[:0]
 	}
@@ -92,6 +98,7 @@ func (s *telnetStream) Text(b []byte) {
 		s.failed = true
 		if s.password && bytes.Contains(recent, []byte("login:")) { // and asks again
 			s.password, s.user = false, typed{}
+			s.tail = s.tail[:0]
 		}
 	}
 }
@@ -129,7 +136,10 @@ func (s *telnetStream) enter(b []byte) {
 	switch {
 	case !s.password:
 		if s.prompted {
-			s.user.add(b)
+			for i := range b {
+				s.open = s.open || s.user.done && b[i] > ' '
+				s.user.add(b[i : i+1])
+			}
 		}
 	case !s.typed:
 		s.secret.add(b)
@@ -179,6 +189,7 @@ func (s *telnetStream) finish(c *analyze.Conn) {
 	kv.add("terminal_type", s.terminal)
 	kv.flag("login_prompt", s.prompted)
 	kv.flag("password_in_clear", s.typed && !s.encrypts)
+	kv.flag("no_password_asked", s.open && !s.encrypts)
 	if !s.failed {
 		kv.add("default_credential", s.known)
 	}
@@ -198,6 +209,8 @@ func (s *telnetStream) finish(c *analyze.Conn) {
 		e.Message, e.Status = "Telnet login with a password in clear refused", event.StatusFailure
 	case s.typed:
 		e.Message, e.Status = "Telnet login with a password in clear", event.StatusSuccess
+	case s.open && !s.encrypts:
+		e.Message, e.Status = "Telnet login that no password was asked for", event.StatusSuccess
 	case s.prompted:
 		e.Message = "Telnet login prompt without a login"
 	default:
