@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,6 +47,7 @@ func main() {
 type options struct {
 	events, batch, rounds int
 	capture, dir, profile string
+	only                  string // questions whose names hold it
 	rate                  float64
 	table                 *table // nil: lines are printed at once only
 }
@@ -55,11 +58,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs.IntVar(&o.events, "events", 1_000_000, "events to store")
 	fs.IntVar(&o.batch, "batch", 5_000, "events of one append")
 	fs.IntVar(&o.rounds, "rounds", 20, "repetitions of each question")
+	fs.StringVar(&o.only, "only", "", "ask only the questions whose names hold this")
 	engine := fs.String("engine", "sqlite", "sqlite, postgres or both")
 	cpu := fs.Int("cpu", 0, "cores to use, 0 for all")
 	fs.StringVar(&o.capture, "capture", "testdata/captures/theatre.pcapng", "capture whose events are replayed")
 	fs.Float64Var(&o.rate, "rate", 100, "events a second of event time")
-	profile := fs.String("cpuprofile", "", "file for a CPU profile of the appends")
+	profile := fs.String("cpuprofile", "", "file for a CPU profile of the appends; of the questions when the events are there already")
 	fs.StringVar(&o.dir, "dir", "", "where SQLite stores, kept and used again; a temporary directory when empty")
 	markdown := fs.Bool("markdown", false, "print a table of all engines at the end, too")
 	if err := fs.Parse(args); err != nil {
@@ -124,6 +128,11 @@ func measure(ctx context.Context, name string, open func(context.Context, option
 	}
 	if st.Events >= uint64(o.events) {
 		_, _ = fmt.Fprintf(out, "%s, %d events that are there already\n", name, st.Events)
+		end, err := profiled(o.profile)
+		if err != nil {
+			return err
+		}
+		defer end()
 	} else if st, err = appends(ctx, name, s, o, out); err != nil {
 		return err
 	}
@@ -144,16 +153,11 @@ func appends(ctx context.Context, name string, s store.Store, o options, out io.
 	}
 	var spent, worst time.Duration
 	var raw int64
-	if o.profile != "" {
-		f, err := os.Create(o.profile)
-		if err != nil {
-			return store.Stats{}, err
-		}
-		defer func() { _ = f.Close() }()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return store.Stats{}, err
-		}
+	endProfile, err := profiled(o.profile)
+	if err != nil {
+		return store.Stats{}, err
 	}
+	defer endProfile()
 	cpu := cpuTime()
 	for n, pos := 0, uint64(1); n < o.events; pos++ {
 		recs := src.Next(min(o.batch, o.events-n))
@@ -170,7 +174,7 @@ func appends(ctx context.Context, name string, s store.Store, o options, out io.
 		n += len(recs)
 	}
 	cpu = cpuTime() - cpu
-	pprof.StopCPUProfile()
+	endProfile()
 	st, err := s.Stats(ctx)
 	if err != nil {
 		return store.Stats{}, err
@@ -186,6 +190,24 @@ func appends(ctx context.Context, name string, s store.Store, o options, out io.
 	o.table.put("processor, us an event", fmt.Sprintf("%.1f", each-making))
 	o.table.put("bytes an event", fmt.Sprintf("%.1f", float64(st.Bytes)/float64(st.Events)))
 	return st, nil
+}
+
+// profiled begins a CPU profile, and returns what ends it; nothing without a file.
+func profiled(file string) (end func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
 }
 
 // makingCost returns the microseconds of processor that making an event takes.
@@ -287,8 +309,12 @@ func questions(ctx context.Context, s store.Store, o options, st store.Stats, ou
 		}},
 	}
 	for _, q := range list {
+		if !strings.Contains(q.name, o.only) {
+			continue
+		}
 		took := make([]time.Duration, 0, o.rounds)
 		var note string
+		cpu := cpuTime()
 		for range o.rounds {
 			at := time.Now()
 			var err error
@@ -300,9 +326,13 @@ func questions(ctx context.Context, s store.Store, o options, st store.Stats, ou
 				break // slow enough to be seen
 			}
 		}
+		each := (cpuTime() - cpu) / time.Duration(len(took))
 		slices.Sort(took)
 		o.table.put(q.name, fmt.Sprintf("%.1f", ms(took[len(took)/2])))
-		_, _ = fmt.Fprintf(out, "  %-36s p50 %9.2f ms   p95 %9.2f ms   %s\n", q.name, ms(took[len(took)/2]), ms(took[len(took)*95/100]), note)
+		_, _ = fmt.Fprintf(out, "  %-36s p50 %9.2f ms   p95 %9.2f ms   processor %9.2f ms   %s\n", q.name, ms(took[len(took)/2]), ms(took[len(took)*95/100]), ms(each), note)
+	}
+	if o.only != "" {
+		return nil
 	}
 	at := time.Now()
 	for _, q := range []int{0, 5, 10, 11} {

@@ -79,6 +79,7 @@ type Device struct {
 	Uses        []string           `json:"uses,omitempty"`
 	Certs       []Certificate      `json:"certificates,omitempty"` // that it presents now, the first to expire first
 	Via         string             `json:"via,omitempty"`          // ID of the device whose messages name this one, when it is behind it
+	Site        string             `json:"site,omitempty"`         // name of the site that it is at; "" for the one whose inventory this is
 	Theatre     string             `json:"theatre,omitempty"`
 	Zone        string             `json:"zone,omitempty"`
 	Criticality Criticality        `json:"criticality,omitempty"`

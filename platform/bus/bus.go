@@ -255,6 +255,9 @@ func (b *Bus) external() ([]nats.Option, error) {
 	return o, nil
 }
 
+// Site is the name of this bus' site.
+func (b *Bus) Site() string { return b.cfg.Name }
+
 // Addrs returns where the embedded server takes other processes and, as a hub,
 // sites; "" for nowhere. Ports that were asked for as 0 are given as they are.
 func (b *Bus) Addrs() (listen, leaf string) {

@@ -12,6 +12,7 @@ package record
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
@@ -30,7 +31,7 @@ type Record struct {
 	Severity finding.Severity
 	Status   event.Status
 	Protocol string // "" for an event without one
-	Sensor   string // name of the sensor that saw it
+	Sensor   string // name of the sensor that saw it, see SensorAt
 
 	Src, Dst  netip.Addr // zero where the event has no IP conversation
 	SrcDevice string     // IDs of the devices that had these addresses then, "" when they are none of the inventory
@@ -38,6 +39,17 @@ type Record struct {
 	Theatre   string // ID of the theatre of either device, "" for none; the source's when both have one
 	Link      *Link  // only in events that end or sum up a flow
 	Data      []byte // the whole event, see Encode
+}
+
+// SensorAt is the name under which events of a sensor are filed that was heard by way
+// of another site: the site's name, a slash and the sensor's. This site's own sensors
+// have theirs, in which no slash stands.
+func SensorAt(site, sensor string) string {
+	sensor = strings.ReplaceAll(sensor, "/", "-")
+	if site == "" {
+		return sensor
+	}
+	return site + "/" + sensor
 }
 
 // Link is what a finished flow, or a part of one, adds to what its two ends have

@@ -59,6 +59,7 @@ type Tile struct {
 	Lights   Lights        `json:"lights"`
 	Devices  int           `json:"devices"`
 	Findings int           `json:"findings"`
+	Site     string        `json:"site"` // "" for the own
 }
 
 // Room is what is known of a room.
@@ -69,6 +70,8 @@ type Room struct {
 	Since    time.Time
 	Source   string
 	VLANs    []uint16
+	Site     string // "" for the own; the sensors of another do not report here, its events come
+	Away     string // why they do not, "" when they do: one sentence
 }
 
 // Finding is an open finding and the room it is about.
@@ -117,8 +120,10 @@ func Tiles(in Input) (tiles []Tile, unassigned int) {
 	}
 	byRoom := map[string][]*device.Device{}
 	oldest := int64(0)
+	newest := map[string]int64{} // by site
 	for i := range in.Devices {
 		d := &in.Devices[i]
+		newest[d.Site] = max(newest[d.Site], d.Last)
 		byRoom[d.Theatre] = append(byRoom[d.Theatre], d)
 		if oldest == 0 || d.First < oldest {
 			oldest = d.First
@@ -128,7 +133,7 @@ func Tiles(in Input) (tiles []Tile, unassigned int) {
 	tiles = make([]Tile, 0, len(in.Rooms))
 	for _, r := range in.Rooms {
 		known[r.ID] = true
-		v := view{in: &in, room: r, devices: byRoom[r.ID], learnt: time.Unix(0, oldest).Add(learning)}
+		v := view{in: &in, room: r, devices: byRoom[r.ID], learnt: time.Unix(0, oldest).Add(learning), newest: newest[r.Site]}
 		for _, f := range in.Findings {
 			if f.Theatre == r.ID {
 				v.findings = append(v.findings, f)
@@ -137,7 +142,7 @@ func Tiles(in Input) (tiles []Tile, unassigned int) {
 		tiles = append(tiles, Tile{
 			ID: r.ID, Name: r.Name, Order: r.Order, State: r.State, Since: r.Since.UTC().Format(time.RFC3339Nano), Source: r.Source,
 			Lights:  Lights{Devices: v.devicesLight(), Images: v.imagesLight(), Network: v.networkLight()},
-			Devices: len(v.devices), Findings: len(v.findings),
+			Devices: len(v.devices), Findings: len(v.findings), Site: r.Site,
 		})
 	}
 	slices.SortStableFunc(tiles, func(a, b Tile) int { return cmp.Or(a.Order-b.Order, cmp.Compare(a.ID, b.ID)) })
@@ -159,6 +164,7 @@ type view struct {
 	devices  []*device.Device
 	findings []Finding
 	learnt   time.Time
+	newest   int64 // when anything was last seen at the room's site
 }
 
 func (v *view) inCase() bool { return v.room.State == theatre.InCase }

@@ -241,3 +241,33 @@ func TestShares(t *testing.T) {
 		}
 	}
 }
+
+func TestARoomOfAnotherSiteIsKnownByWhatComesFromThere(t *testing.T) {
+	away := func() board.Input {
+		in := room()
+		in.Sensors = nil // they report at their own site
+		in.Rooms[0].Site = "north"
+		for i := range in.Devices {
+			in.Devices[i].Site = "north"
+		}
+		return in
+	}
+	for name, tt := range map[string]struct {
+		change func(*board.Input)
+		level  board.Level
+		says   string
+	}{
+		"what it sees arrives":          {func(*board.Input) {}, board.Calm, "Nothing unusual."},
+		"the site is not heard":         {func(in *board.Input) { in.Rooms[0].Away = "The site north is silent." }, board.Unknown, "The site north is silent."},
+		"nothing came for a while":      {func(in *board.Input) { in.Devices[0].Last, in.Devices[1].Last = ago(time.Hour), ago(20*time.Minute) }, board.Unknown, "Not known now: nothing has come from north since 10:40."},
+		"nothing ever came":             {func(in *board.Input) { in.Devices = nil }, board.Unknown, "Not known now: nothing has come from north yet."},
+		"only the other site is heard":  {func(in *board.Input) { in.Devices[0].Site, in.Devices[1].Site = "", "" }, board.Unknown, "Not known now: nothing has come from north yet."},
+		"sensors here do not see there": {func(in *board.Input) { in.Sensors = room().Sensors; in.Sensors[0].Loss = 0.5 }, board.Calm, "Nothing unusual."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := away()
+			tt.change(&in)
+			hold(t, tile(t, in).Network, tt.level, tt.says)
+		})
+	}
+}

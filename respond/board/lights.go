@@ -27,6 +27,13 @@ func (v *view) watched() string {
 	if v.in.Blind != "" {
 		return v.in.Blind
 	}
+	if v.room.Site != "" {
+		// Its sensors report there. That they watch is known by what they see.
+		if v.room.Away == "" && v.in.Now.Sub(time.Unix(0, v.newest)) > v.in.Silence {
+			return "Not known now: nothing has come from " + v.room.Site + v.since() + "."
+		}
+		return v.room.Away
+	}
 	watching, finished := 0, 0
 	for _, s := range v.in.Sensors {
 		switch {
@@ -45,6 +52,14 @@ func (v *view) watched() string {
 		return "Not watched: no sensor sees " + vlans(v.room.VLANs) + "."
 	}
 	return ""
+}
+
+// since says when anything was last seen at the room's site.
+func (v *view) since() string {
+	if v.newest == 0 {
+		return " yet"
+	}
+	return " since " + v.clock(v.newest)
 }
 
 // unseen returns the VLANs of the room that no watching sensor has seen.
@@ -152,12 +167,12 @@ func (v *view) networkLight() Light {
 	if l, ok := v.found(aboutNetwork); ok {
 		return l
 	}
-	if l := v.unseen(); len(l) > 0 {
+	if l := v.unseen(); len(l) > 0 && v.room.Site == "" {
 		return v.of(Attention, "Not all is seen: no sensor sees "+vlans(l)+".")
 	}
 	worst := 0.0
 	for _, s := range v.in.Sensors {
-		if s.Watching && v.in.Now.Sub(s.Since) > longLoss {
+		if v.room.Site == "" && s.Watching && v.in.Now.Sub(s.Since) > longLoss {
 			worst = max(worst, s.Loss)
 		}
 	}

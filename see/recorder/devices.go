@@ -39,6 +39,7 @@ type Finding struct {
 // published is what the store was last told about devices and findings.
 type published struct {
 	devices  map[string]publishedDevice
+	sites    map[string]int    // how many sensors of each site
 	findings map[string]uint64 // hash of the document by ID; nil when it is not known yet
 }
 
@@ -72,6 +73,9 @@ func (r *Recorder) putDevices(ctx context.Context, all bool) {
 		return
 	}
 	r.retryEdits(ctx)
+	if err := r.putSites(ctx); err != nil && ctx.Err() == nil {
+		r.failing("the sites cannot be stored", err)
+	}
 	devs := r.inv.Devices()
 	r.mu.Lock()
 	r.rooms.assign(devs)

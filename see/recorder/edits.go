@@ -151,49 +151,14 @@ func (r *Recorder) apply(q EditRequest, at int64) (inventory.Edit, error) {
 	if q.Value != nil {
 		value = *q.Value
 	}
-	var err error
-	switch k := inventory.EditKind(q.Kind); k {
-	case inventory.EditName:
-		err = r.inv.SetName(q.Device, value, by)
-	case inventory.EditClass:
-		err = r.inv.SetClass(q.Device, device.Class(value), by)
-	case inventory.EditVendor:
-		err = r.inv.SetVendor(q.Device, value, by)
-	case inventory.EditModel:
-		err = r.inv.SetModel(q.Device, value, by)
-	case inventory.EditTheatre:
-		err = r.inv.SetTheatre(q.Device, value, by)
-	case inventory.EditCriticality:
-		err = r.inv.SetCriticality(q.Device, device.Criticality(value), by)
-	case inventory.EditNote:
-		err = r.inv.Note(q.Device, value, by)
-	case inventory.EditMerge:
-		err = r.inv.Merge(q.Device, value, by)
-	case inventory.EditSplit:
-		err = r.inv.Split(q.Device, by, q.Parts...)
-	case "undo":
-		err = r.inv.Undo(q.Seq, by)
-	default:
-		return inventory.Edit{}, &bus.Error{Kind: "invalid", Text: fmt.Sprintf("there is no edit %q", q.Kind)}
-	}
+	edit, err := r.inv.make(q, value, by)
 	switch {
 	case errors.Is(err, inventory.ErrNotFound):
 		return inventory.Edit{}, &bus.Error{Kind: "not-found", Text: err.Error()}
 	case err != nil:
 		return inventory.Edit{}, &bus.Error{Kind: "invalid", Text: strings.TrimPrefix(err.Error(), inventory.ErrEdit.Error()+": ")}
 	}
-	all := r.inv.Edits("")
-	if q.Kind == "undo" {
-		for _, e := range all {
-			if e.Seq == q.Seq {
-				return e, nil
-			}
-		}
-	}
-	if len(all) == 0 {
-		return inventory.Edit{}, errors.New("BUG: recorder: an edit left no record")
-	}
-	return all[len(all)-1], nil
+	return edit, nil
 }
 
 func unavailable(err error) error {

@@ -112,7 +112,7 @@ type Report struct {
 type Recorder struct {
 	cfg  Config
 	deps Deps
-	inv  *inventory.Inventory
+	inv  *sites
 
 	// The rest belongs to the goroutine that reads the bus, and to whoever holds mu.
 	mu       sync.Mutex
@@ -127,6 +127,7 @@ type Recorder struct {
 	pub      published             // what the store was told
 	runs     map[string]runState   // what is known of each sensor's run
 	flows    map[uint64]flowTotals // what open flows have reported so far
+	heard    map[string][]string   // sensors by site, as they came
 	decoder  record.Decoder
 }
 
@@ -198,7 +199,7 @@ func (r *Recorder) reset() {
 	r.rep.Waiting, r.rep.Error = true, ""
 	r.observed, r.stored, r.edits, r.doubt, r.redo, r.waiting = store.Position{}, store.Position{}, 0, nil, nil, nil
 	r.rooms, r.pub = assignment{}, published{}
-	r.runs, r.flows = map[string]runState{}, map[uint64]flowTotals{}
+	r.runs, r.flows, r.heard = map[string]runState{}, map[uint64]flowTotals{}, nil
 }
 
 // turn is the time from getting the lead of the store to losing it.
@@ -338,4 +339,5 @@ type Theatre struct {
 	State    theatre.State `json:"state"`
 	Since    string        `json:"since"` // RFC 3339
 	Source   string        `json:"source"`
+	Site     string        `json:"site,omitempty"` // name of the site that it is at; "" for the recorder's own
 }

@@ -3,6 +3,7 @@
 package recorder
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -39,9 +40,16 @@ type header struct {
 	Waiting  []savedEdit       `json:"waiting,omitempty"` // edits of devices not seen again yet
 	Flows    []savedFlow       `json:"flows"`
 	Lost     map[string]uint64 `json:"lost"` // by run
+	// Sites are the inventories that follow, in version 2. In version 1 one follows,
+	// of this site.
+	Sites []savedSite `json:"sites,omitempty"`
 }
 
-const headerVersion = 1
+// A snapshot with one site has version 1, so that an older program reads it.
+const (
+	headerVersion      = 1
+	headerVersionSites = 2
+)
 
 // maxSnapshot bounds a decompressed snapshot.
 const maxSnapshot = 1 << 30
@@ -51,7 +59,7 @@ const maxSnapshot = 1 << 30
 // left behind with an error in the log: what a person set is made again from the
 // edits, and the rest is learned from the traffic.
 func (r *Recorder) restore(ctx context.Context) error {
-	inv, err := r.deps.Inventory()
+	inv, err := newSites(r.deps.Inventory)
 	if err != nil {
 		return err
 	}
@@ -75,7 +83,7 @@ func (r *Recorder) restore(ctx context.Context) error {
 		if h, err = r.load(doc.Body); err != nil {
 			r.deps.Log.Error("the saved inventory cannot be used; devices are learned again from the traffic, and what people set is kept", "err", err)
 			h = header{}
-			if r.inv, err = r.deps.Inventory(); err != nil {
+			if r.inv, err = newSites(r.deps.Inventory); err != nil {
 				return err
 			}
 		}
@@ -128,10 +136,14 @@ func (r *Recorder) load(body []byte) (header, error) {
 	if err := d.Decode(&h); err != nil {
 		return header{}, fmt.Errorf("read the head: %w", err)
 	}
-	if h.Version != headerVersion {
-		return header{}, fmt.Errorf("version %d, this program reads %d", h.Version, headerVersion)
+	if h.Version != headerVersion && h.Version != headerVersionSites {
+		return header{}, fmt.Errorf("version %d, this program reads %d and %d", h.Version, headerVersion, headerVersionSites)
 	}
-	return h, r.inv.Load(io.MultiReader(d.Buffered(), z))
+	rest := bufio.NewReader(io.MultiReader(d.Buffered(), z))
+	if c, err := rest.ReadByte(); err == nil && c != '\n' { // the head ends with one, which the decoder leaves
+		_ = rest.UnreadByte()
+	}
+	return h, r.inv.load(h.Sites, rest)
 }
 
 // snapshot saves the inventory with its place in the stream, and removes the
@@ -162,10 +174,12 @@ func (r *Recorder) save(ctx context.Context) error {
 				h.Lost[run] = s.lost
 			}
 		}
-		if err := json.NewEncoder(z).Encode(h); err != nil {
-			return h, err
-		}
-		return h, r.inv.Save(z)
+		return h, r.inv.save(z, func(parts []savedSite) error {
+			if len(parts) > 0 {
+				h.Version, h.Sites = headerVersionSites, parts
+			}
+			return json.NewEncoder(z).Encode(h)
+		})
 	}()
 	if err != nil {
 		return err

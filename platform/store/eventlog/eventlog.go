@@ -39,7 +39,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/asepsis/asepsis/core/finding"
@@ -219,6 +218,7 @@ type Log struct {
 	codec  *segment.Codec
 	open   func(ctx context.Context) (View, error)
 	recent recent
+	links  linkMemory
 }
 
 // New returns a log whose views open makes.
@@ -298,7 +298,7 @@ func (r *reader) string() string {
 		r.bad, r.b = true, nil
 		return ""
 	}
-	s := strings.Clone(string(r.b[:n]))
+	s := string(r.b[:n])
 	r.b = r.b[n:]
 	return s
 }

@@ -37,7 +37,7 @@ func (l *Log) Links(ctx context.Context, from, to int64, limit int) (links []sto
 	if to != 0 {
 		last = -floorDiv(-to, linkStep) - 1
 	}
-	sums := map[string]*linkSum{}
+	sums := map[string]*totalOfLink{}
 	for _, e := range ix.Extents {
 		lo, hi := floorDiv(e.MinTime, linkStep), floorDiv(e.MaxTime, linkStep)
 		if e.Events == 0 || hi < first || lo > last {
@@ -46,64 +46,48 @@ func (l *Log) Links(ctx context.Context, from, to int64, limit int) (links []sto
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
-		var byID map[int64]*linkSum
-		if e.Shard != Odd {
-			byID, err = linksOfDay(ctx, v, e, first, last)
-		} else {
-			byID = map[int64]*linkSum{}
-			err = v.Sums(ctx, e.Shard, KindLinkStep, first, last, minTime, maxTime, func(k Key, body []byte) error {
-				t, err := parseTraffic(body, false)
-				s := byID[k.B]
-				if s == nil {
-					s = &linkSum{first: k.A}
-					byID[k.B] = s
-				}
-				s.traffic.add(&t, +1)
-				s.last = k.A
-				return err
-			})
-		}
-		if err == nil && len(byID) > 0 {
-			err = v.Sums(ctx, e.Shard, KindLink, minTime, maxTime, 0, 0, func(k Key, body []byte) error {
-				s := byID[k.A]
-				if s == nil {
-					return nil
-				}
-				if old := sums[string(body)]; old != nil {
-					old.traffic.add(&s.traffic, +1)
-					old.first, old.last = min(old.first, s.first), max(old.last, s.last)
-				} else {
-					sums[string(body)] = s
-				}
-				return nil
-			})
+		byID, err := l.linksOf(ctx, v, e, first, last)
+		var defs map[int64]*knownLink
+		if err == nil {
+			defs, err = l.definitions(ctx, v, e, byID)
 		}
 		if err != nil {
 			return nil, false, shardError(e.Shard, err)
 		}
-	}
-	defs := make([][]byte, 0, len(sums))
-	for def, s := range sums {
-		d, err := parseLinkDef([]byte(def))
-		if err != nil {
-			return nil, false, err
+		for id, s := range byID {
+			def := defs[id]
+			if def == nil {
+				continue
+			}
+			if old := sums[def.raw]; old != nil {
+				old.add(&s.traffic, +1)
+				old.first, old.last = min(old.first, s.first), max(old.last, s.last)
+			} else {
+				sums[def.raw] = &totalOfLink{*s, def}
+			}
 		}
-		links = append(links, store.Link{From: d.From, To: d.To, Protocol: d.Protocol, Transport: d.Transport, Port: d.Port,
-			Flows: s.Flows, Failed: s.Failed, BytesOut: s.Out, BytesIn: s.In, First: s.first * linkStep, Last: s.last * linkStep})
 	}
-	slices.SortFunc(links, compareLinks)
-	if len(links) > limit {
-		links, more = slices.Clip(links[:limit]), true
+	most := make([]*totalOfLink, 0, len(sums))
+	for _, s := range sums {
+		most = append(most, s)
 	}
-	for i := range links {
-		d := linkDef{links[i].From, links[i].To, links[i].Protocol, links[i].Transport, links[i].Port}
-		defs = append(defs, d.append(nil))
+	slices.SortFunc(most, compareLinks)
+	if len(most) > limit {
+		most, more = most[:limit], true
+	}
+	defs := make([][]byte, len(most))
+	for i, s := range most {
+		defs[i] = []byte(s.def.raw)
 	}
 	since, err := v.Since(ctx, defs)
 	if err != nil {
 		return nil, false, err
 	}
-	for i := range links {
+	links = make([]store.Link, len(most))
+	for i, s := range most {
+		d := s.def
+		links[i] = store.Link{From: d.From, To: d.To, Protocol: d.Protocol, Transport: d.Transport, Port: d.Port,
+			Flows: s.Flows, Failed: s.Failed, BytesOut: s.Out, BytesIn: s.In, First: s.first * linkStep, Last: s.last * linkStep}
 		links[i].Since = links[i].First
 		if since[i] != 0 {
 			links[i].Since = min(since[i], links[i].First)
@@ -112,11 +96,19 @@ func (l *Log) Links(ctx context.Context, from, to int64, limit int) (links []sto
 	return links, more, nil
 }
 
+// totalOfLink is what a link said in all shards of a range.
+type totalOfLink struct {
+	linkSum
+	def *knownLink
+}
+
 // compareLinks orders links by their bytes, most first, then by what they are.
-func compareLinks(a, b store.Link) int {
-	return cmp.Or(cmp.Compare(b.BytesOut+b.BytesIn, a.BytesOut+a.BytesIn), cmp.Compare(b.Flows, a.Flows),
-		cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Port, b.Port))
+func compareLinks(a, b *totalOfLink) int {
+	if c := cmp.Or(cmp.Compare(b.Out+b.In, a.Out+a.In), cmp.Compare(b.Flows, a.Flows)); c != 0 {
+		return c // nearly always: the texts are compared only where it is needed
+	}
+	return cmp.Or(cmp.Compare(a.def.From, b.def.From), cmp.Compare(a.def.To, b.def.To), cmp.Compare(a.def.Protocol, b.def.Protocol),
+		cmp.Compare(a.def.Transport, b.def.Transport), cmp.Compare(a.def.Port, b.def.Port))
 }
 
 // bounds returns the first and last step of a day that have something.

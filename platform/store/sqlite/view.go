@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/asepsis/asepsis/platform/store/eventlog"
 	"github.com/asepsis/asepsis/platform/store/segment"
@@ -346,22 +348,51 @@ func (v *view) Sums(ctx context.Context, s eventlog.Shard, kind eventlog.Kind, f
 	return nil
 }
 
+// sinceAtOnce is how many links one statement looks up.
+const sinceAtOnce = 256
+
 // Since implements eventlog.View.
 func (v *view) Since(ctx context.Context, links [][]byte) ([]int64, error) {
 	if _, err := v.Index(ctx); err != nil {
 		return nil, err
 	}
-	ctx = context.WithoutCancel(ctx)
-	stmt, err := v.index.PrepareContext(ctx, "SELECT step FROM since WHERE link = ?")
+	query := strings.Join([]string{"SELECT link, step FROM since WHERE link IN (", strings.Repeat("?, ", sinceAtOnce-1), "?)"}, "")
+	stmt, err := v.index.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = stmt.Close() }()
-	out := make([]int64, len(links))
-	for i, l := range links {
-		if err := stmt.QueryRowContext(ctx, l).Scan(&out[i]); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	found := make(map[string]int64, len(links))
+	args := make([]any, sinceAtOnce) // those that are left over are NULL, which is in nothing
+	for part := range slices.Chunk(links, sinceAtOnce) {
+		clear(args)
+		for i, l := range part {
+			args[i] = l
+		}
+		if err := firstSteps(ctx, stmt, args, found); err != nil {
 			return nil, fmt.Errorf("read first steps of links: %w", err)
 		}
 	}
+	out := make([]int64, len(links))
+	for i, l := range links {
+		out[i] = found[string(l)]
+	}
 	return out, nil
+}
+
+func firstSteps(ctx context.Context, stmt *sql.Stmt, args []any, found map[string]int64) error {
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var link sql.RawBytes
+		var step int64
+		if err := rows.Scan(&link, &step); err != nil {
+			return err
+		}
+		found[string(link)] = step
+	}
+	return rows.Err()
 }

@@ -244,24 +244,31 @@ var sumTests = []test{
 			})
 			return out
 		}
-		for _, r := range [][2]int64{{0, 0}, {Base, Base + int64(time.Hour)}, {Base + 1, Base + 2}, {Base + int64(3*time.Hour), 0}, {0, Base + int64(3*time.Hour) + 1}, {Base - int64(time.Hour), Base + int64(48*time.Hour)}} {
-			want := sum(r[0], r[1])
-			got, more, err := e.Links(e.ctx(), r[0], r[1], 100_000)
-			if err != nil || more {
-				e.Fatal(more, err)
-			}
-			if len(got) != len(want) {
-				e.Fatalf("%d links, want %d", len(got), len(want))
-			}
-			for i := range got {
-				if got[i] != want[i] {
-					e.Fatalf("link %d is\n%+v, want\n%+v", i, got[i], want[i])
+		check := func() {
+			e.Helper()
+			for _, r := range [][2]int64{{0, 0}, {Base, Base + int64(time.Hour)}, {Base + 1, Base + 2}, {Base + int64(3*time.Hour), 0}, {0, Base + int64(3*time.Hour) + 1}, {Base - int64(time.Hour), Base + int64(48*time.Hour)}} {
+				want := sum(r[0], r[1])
+				got, more, err := e.Links(e.ctx(), r[0], r[1], 100_000)
+				if err != nil || more {
+					e.Fatal(more, err)
+				}
+				if len(got) != len(want) {
+					e.Fatalf("%d links, want %d", len(got), len(want))
+				}
+				for i := range got {
+					if got[i] != want[i] {
+						e.Fatalf("link %d is\n%+v, want\n%+v", i, got[i], want[i])
+					}
+				}
+				if got, more, err = e.Links(e.ctx(), r[0], r[1], 7); err != nil || !more || !slices.Equal(got, want[:7]) {
+					e.Errorf("the first seven: %v, %v", more, err)
 				}
 			}
-			if got, more, err = e.Links(e.ctx(), r[0], r[1], 7); err != nil || !more || !slices.Equal(got, want[:7]) {
-				e.Errorf("the first seven: %v, %v", more, err)
-			}
 		}
+		check()
+		check()                                                      // what is remembered of the first time is the same
+		e.add(Records(e, 99, 200, Base+int64(time.Hour), time.Hour)) // into a day that was asked about
+		check()                                                      // and is not taken for what it is now
 	}},
 	{"activity of a device counts its events by class", func(e *env) {
 		e.fill()
