@@ -35,8 +35,13 @@ const (
 	TheatreEdit  Permission = "theatre.edit"
 	RuleEdit     Permission = "rule.edit" // switch rules, write own ones
 	SettingsEdit Permission = "settings.edit"
-	UserEdit     Permission = "user.edit"
-	AuditRead    Permission = "audit.read"
+	// RecordWrite is for programs that keep operation records, IdentityEdit for who gives
+	// devices their certificates, IdentityRevoke for who takes them away.
+	RecordWrite    Permission = "record.write"
+	IdentityEdit   Permission = "identity.edit"
+	IdentityRevoke Permission = "identity.revoke"
+	UserEdit       Permission = "user.edit"
+	AuditRead      Permission = "audit.read"
 
 	// Public and SignedIn are for routes only; nobody is given them. A public
 	// route is for everybody, a signed-in one for every actor.
@@ -49,7 +54,7 @@ func Roles() []Role { return []Role{Viewer, Analyst, Biomed, Engineer, Admin} }
 
 // Permissions lists all permissions, in the order in which roles gain them.
 func Permissions() []Permission {
-	return []Permission{Read, ViewEdit, TheatreState, FindingEdit, PacketRead, DeviceEdit, TheatreEdit, RuleEdit, SettingsEdit, UserEdit, AuditRead}
+	return []Permission{Read, ViewEdit, TheatreState, FindingEdit, PacketRead, DeviceEdit, TheatreEdit, RuleEdit, SettingsEdit, RecordWrite, IdentityEdit, IdentityRevoke, UserEdit, AuditRead}
 }
 
 // upTo says how many of Permissions a role has.
@@ -62,9 +67,9 @@ func (r Role) upTo() int {
 	case Biomed:
 		return 6
 	case Engineer:
-		return 9
+		return 12
 	case Admin:
-		return 11
+		return 14
 	}
 	return 0
 }

@@ -15,8 +15,8 @@ func TestRolesAndPermissions(t *testing.T) {
 		access.Viewer:   "read",
 		access.Analyst:  "read view.edit theatre.state finding.edit packet.read",
 		access.Biomed:   "read view.edit theatre.state finding.edit packet.read device.edit",
-		access.Engineer: "read view.edit theatre.state finding.edit packet.read device.edit theatre.edit rule.edit settings.edit",
-		access.Admin:    "read view.edit theatre.state finding.edit packet.read device.edit theatre.edit rule.edit settings.edit user.edit audit.read",
+		access.Engineer: "read view.edit theatre.state finding.edit packet.read device.edit theatre.edit rule.edit settings.edit record.write identity.edit identity.revoke",
+		access.Admin:    "read view.edit theatre.state finding.edit packet.read device.edit theatre.edit rule.edit settings.edit record.write identity.edit identity.revoke user.edit audit.read",
 	}
 	h := newHouse(t)
 	admin := h.setUp()

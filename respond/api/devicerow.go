@@ -40,7 +40,7 @@ func rowOf(d *device.Device, set []string, now time.Time) DeviceRow {
 		ID: d.ID, Name: inventory.Title(d), Class: string(d.Class), ClassName: className(d.Class), Confidence: int(d.Confidence), Medical: d.Class.Medical(),
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, Serial: d.Serial, OS: d.OS,
 		MACs: []string{}, IPs: []string{}, VLANs: []uint16{}, AETitles: orEmpty(d.AETitles),
-		Theatre: d.Theatre, Zone: d.Zone, Criticality: string(d.Criticality), Speaks: speaks(d), Conflicts: len(d.Conflicts), Certificate: string(validity(d, now)),
+		Site: d.Site, Theatre: d.Theatre, Zone: d.Zone, Criticality: string(d.Criticality), Speaks: speaks(d), Conflicts: len(d.Conflicts), Certificate: string(validity(d, now)),
 		First: stamp(d.First), Last: stamp(d.Last), ByPerson: slices.Clone(orEmpty(set)),
 	}
 	if row.Class == "" {

@@ -56,14 +56,15 @@ func (p *params) devices() deviceFilter {
 func (s *Server) getDevices(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	f := p.devices()
+	site := p.text("site", maxName)
 	if err := p.end(); err != nil {
 		return err
 	}
-	world, err := s.know.get(r.Context())
+	world, err := s.world(r.Context(), site)
 	if err != nil {
 		return err
 	}
-	tag := fmt.Sprintf(`"%x-%x-%x-%x"`, world.revision, world.findRev, world.validUntil.Unix(), s.started.UnixNano())
+	tag := fmt.Sprintf(`"%x-%x-%x-%x-%x"`, world.revision, world.findRev, world.validUntil.Unix(), s.started.UnixNano(), site)
 	if f.seenAfter == 0 {
 		w.Header().Set("ETag", tag)
 		w.Header().Set("Cache-Control", "private, no-cache")

@@ -114,10 +114,14 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	began := time.Now()
 	p := s.params(r)
 	q := p.events()
+	site := p.text("site", maxName)
 	q.Limit = p.number("limit", 1, 1000, 200)
 	q.Cursor = p.text("cursor", 512)
 	q.Oldest = p.choice("order", "newest", "oldest") == "oldest"
 	if err := p.end(); err != nil {
+		return err
+	}
+	if err := s.inSite(r.Context(), site, &q); err != nil {
 		return err
 	}
 	world, err := s.know.get(r.Context())
@@ -188,8 +192,12 @@ func (s *Server) producer(sensor string) event.Producer {
 func (s *Server) getHistogram(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	q := p.events()
+	site := p.text("site", maxName)
 	n := p.number("steps", 1, maxSteps, 120)
 	if err := p.end(); err != nil {
+		return err
+	}
+	if err := s.inSite(r.Context(), site, &q); err != nil {
 		return err
 	}
 	from, to, step, err := s.steps(r.Context(), q.From, q.To, n)
@@ -269,12 +277,16 @@ func stepsOf(from, to int64, n int) (int64, int64, int64) {
 func (s *Server) getTop(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	q := p.events()
+	site := p.text("site", maxName)
 	field := store.Field(p.choice("field", fieldNames()...))
 	n := p.number("limit", 1, 100, 10)
 	if field == "" && len(p.fields) == 0 {
 		p.fail("field", "", "is needed: one of %s", list(fieldNames()))
 	}
 	if err := p.end(); err != nil {
+		return err
+	}
+	if err := s.inSite(r.Context(), site, &q); err != nil {
 		return err
 	}
 	world, err := s.know.get(r.Context())

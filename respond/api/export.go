@@ -31,6 +31,7 @@ var csvColumns = []string{"id", "time", "class", "class_name", "activity", "acti
 func (s *Server) getExport(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	q := p.events()
+	site := p.text("site", maxName)
 	format := p.choice("format", "ndjson", "csv", "ocsf")
 	limit := p.number("limit", 1, s.cfg.Export.MaxEvents, s.cfg.Export.MaxEvents)
 	q.Oldest = p.choice("order", "newest", "oldest") == "oldest"
@@ -38,6 +39,9 @@ func (s *Server) getExport(w http.ResponseWriter, r *http.Request) error {
 		p.fail("format", "", "is needed: one of ndjson, csv, ocsf")
 	}
 	if err := p.end(); err != nil {
+		return err
+	}
+	if err := s.inSite(r.Context(), site, &q); err != nil {
 		return err
 	}
 	select {

@@ -19,6 +19,7 @@ import (
 	"github.com/asepsis/asepsis/respond/problem"
 	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/detect/alert"
+	"github.com/asepsis/asepsis/see/detect/rule"
 	"github.com/asepsis/asepsis/see/detect/suppress"
 	"github.com/asepsis/asepsis/see/recorder"
 )
@@ -112,6 +113,7 @@ func nameFindings(w *world, now int64) {
 			}
 		}
 		f.search = strings.ToLower(b.String())
+		f.Site = w.siteOf(f)
 		if f.State != string(finding.Closed) && f.SuppressedBy == "" && f.until <= now {
 			w.findings = append(w.findings, *f)
 		}
@@ -234,6 +236,7 @@ func (s *Server) getFindings(w http.ResponseWriter, r *http.Request) error {
 	order := p.choice("order", "asc", "desc")
 	limit := p.number("limit", 1, 10_000, 500)
 	group := p.choice("group", "rule", "device", "theatre")
+	site := p.text("site", maxName)
 	after := 0
 	if c := p.text("cursor", 64); c != "" {
 		n, err := strconv.Atoi(c)
@@ -245,7 +248,7 @@ func (s *Server) getFindings(w http.ResponseWriter, r *http.Request) error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	world, err := s.know.get(r.Context())
+	world, err := s.world(r.Context(), site)
 	if err != nil {
 		return err
 	}
@@ -266,6 +269,9 @@ func (s *Server) getFindings(w http.ResponseWriter, r *http.Request) error {
 	out.Facets = facets(world, hits)
 	if group != "" {
 		out.Groups = groupFindings(world, hits, group)
+		if group == "rule" {
+			s.entitle(r.Context(), out.Groups)
+		}
 	}
 	for _, f := range hits[min(after, len(hits)):min(after+limit, len(hits))] {
 		out.Findings = append(out.Findings, *f)
@@ -356,6 +362,24 @@ func facetLabel(w *world, field, v string) string {
 		return "Nobody"
 	}
 	return v
+}
+
+// entitle labels groups of findings of one rule with what the rule finds, in words that hold
+// for all of them. Where no rule is known (findings of the inventory) the label stays.
+func (s *Server) entitle(ctx context.Context, groups []FindingGroup) {
+	c, err := s.rules.content(ctx)
+	if err != nil {
+		return
+	}
+	by := map[string]*rule.Rule{}
+	for _, r := range c.Rules {
+		by[r.ID] = r
+	}
+	for i := range groups {
+		if r := by[groups[i].Key]; r != nil {
+			groups[i].Label = r.Heading()
+		}
+	}
 }
 
 // groupFindings sums up by a field.

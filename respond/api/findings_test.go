@@ -53,6 +53,9 @@ func TestFindingsAreDecidedAboutAndHidden(t *testing.T) {
 	if l.Total != 1 || l.Findings[0].ID != one || len(l.Groups) != 1 || l.Counts.Open != 2 || l.Counts.High != 1 {
 		t.Errorf("list is %+v", l)
 	}
+	if want := "A device connected to another"; !strings.HasPrefix(l.Groups[0].Label, want) {
+		t.Errorf("the group of a rule is called %q, not %q", l.Groups[0].Label, want)
+	}
 	d := read[api.FindingDetail](t, ask(h.admin, "GET", "/findings/"+one, "FindingDetail", nil, 200), 200)
 	if !d.RuleKnown || d.Suppression == nil {
 		t.Errorf("detail is %+v", d)

@@ -213,6 +213,8 @@ func (f *fieldSet) smb(d *event.SMB) {
 	f.text("share", "Share", d.Share)
 	f.text("share_type", "Kind of share", d.ShareType)
 	f.text("file", "File", d.File)
+	f.text("renamed_to", "Renamed to", d.RenamedTo)
+	f.yes("ransom_note", "Name of a ransom note", d.RansomNote)
 	f.text("nt_status", "Status", d.NTStatus)
 	f.text("dialect", "Dialect", d.Dialect)
 	f.texts("client_dialects", "Offered dialects", d.ClientDialects)

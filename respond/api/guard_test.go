@@ -79,7 +79,7 @@ func TestWhatIsNotThereIsSaidPrecisely(t *testing.T) {
 		"/events?is=severity:high&not=foo":                          "a colon and a value",
 		"/events?from=2026-03-16T08:00:00Z&to=2026-03-16T07:00:00Z": "before the end of the range",
 		"/search":        "is needed",
-		"/board?x=1":     "there are no parameters here",
+		"/sensors?x=1":   "there are no parameters here",
 		"/events?q=%zz":  "percent-encode it",
 		"/events?q=%00a": "is not UTF-8",
 	} {

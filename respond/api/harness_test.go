@@ -53,6 +53,8 @@ type options struct {
 	noRecorder bool   // the test appends events itself
 	change     func(*api.Config, *api.Deps)
 	idle       time.Duration // session idle time
+	bus        func(*bus.Config)
+	opened     func(*bus.Bus) // called with the bus before anything else is
 }
 
 // newHouse starts everything and waits until the capture is stored.
@@ -65,8 +67,15 @@ func newHouse(t testing.TB, o options) *house {
 	dir := t.TempDir()
 	var rooms sync.WaitGroup
 	var err error
-	if h.bus, err = bus.Open(ctx, bus.Default(), bus.Deps{Dir: filepath.Join(dir, "bus"), Log: quiet}); err != nil {
+	bc := bus.Default()
+	if o.bus != nil {
+		o.bus(&bc)
+	}
+	if h.bus, err = bus.Open(ctx, bc, bus.Deps{Dir: filepath.Join(dir, "bus"), Log: quiet}); err != nil {
 		t.Fatal(err)
+	}
+	if o.opened != nil {
+		o.opened(h.bus)
 	}
 	db, err := sqlite.Open(ctx, sqlite.Config{Dir: filepath.Join(dir, "store")}, sqlite.Deps{Log: quiet})
 	if err != nil {

@@ -56,6 +56,10 @@ type world struct {
 	zone      *time.Location
 	byPerson  map[string][]string // attributes that people set, by device; as far as devices do not say themselves
 	roomNames map[string]string
+	sites     []recorder.Site // of which there are events, by name
+
+	partMu sync.Mutex
+	parts  map[string]*world // of one site alone, by its name
 
 	validUntil time.Time // when a certificate in the rows expires or is about to, zero for never
 
@@ -242,7 +246,7 @@ func (k *knowledge) read(ctx context.Context, dirty, hint bool) (*world, error) 
 	next := world{}
 	if k.cur != nil {
 		next = world{revision: k.cur.revision, findRev: k.cur.findRev, devices: k.cur.devices, rows: k.cur.rows, index: k.cur.index, findings: k.cur.findings, all: k.cur.all,
-			theatres: k.cur.theatres, settings: k.cur.settings, zone: k.cur.zone, byPerson: k.cur.byPerson, roomNames: k.cur.roomNames, validUntil: k.cur.validUntil}
+			theatres: k.cur.theatres, settings: k.cur.settings, zone: k.cur.zone, byPerson: k.cur.byPerson, roomNames: k.cur.roomNames, sites: k.cur.sites, validUntil: k.cur.validUntil}
 	}
 	docs, devs := false, false
 	if k.cur == nil || dirty || hint || now.Sub(k.docsRead) >= documentsIn || now.Before(k.docsRead) {
@@ -251,7 +255,7 @@ func (k *knowledge) read(ctx context.Context, dirty, hint bool) (*world, error) 
 			return nil, err
 		}
 		k.docsRead = now
-		docs = k.cur == nil || next.findRev != was
+		docs = k.cur == nil || next.findRev != was || !sameTheatres(k.cur, &next) || !sameSites(k.cur.sites, next.sites)
 	}
 	if k.cur == nil || dirty || !now.Before(k.devsUntil) || now.Add(time.Minute).Before(k.devsUntil) {
 		rev, err := k.store.DevicesRevision(ctx)
@@ -298,7 +302,7 @@ func (k *knowledge) read(ctx context.Context, dirty, hint bool) (*world, error) 
 }
 
 func sameDocuments(a, b *world) bool {
-	return a.findRev == b.findRev && a.settings == b.settings && sameTheatres(a, b)
+	return a.findRev == b.findRev && a.settings == b.settings && sameTheatres(a, b) && sameSites(a.sites, b.sites)
 }
 
 func sameTheatres(a, b *world) bool {
@@ -363,6 +367,9 @@ func (k *knowledge) readDocuments(ctx context.Context, w *world) error {
 	}
 	slices.SortStableFunc(w.theatres, func(a, b Theatre) int { return cmp.Or(a.Order-b.Order, cmp.Compare(a.ID, b.ID)) })
 
+	if err := k.readSites(ctx, w); err != nil {
+		return err
+	}
 	if err := k.readFindings(ctx, w); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,10 +64,11 @@ func (s *Server) getMap(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	from, to := p.span(24 * time.Hour)
 	limit := p.number("limit", 1, 20_000, 5000)
+	site := p.text("site", maxName)
 	if err := p.end(); err != nil {
 		return err
 	}
-	world, err := s.know.get(r.Context())
+	world, err := s.world(r.Context(), site)
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,13 @@ func (s *Server) getMap(w http.ResponseWriter, r *http.Request) error {
 	links, more, err := s.links(r.Context(), from, to)
 	if err != nil {
 		return err
+	}
+	if site != "" { // a conversation is at the site of its devices; one of two addresses is at none
+		links = slices.DeleteFunc(slices.Clone(links), func(l store.Link) bool {
+			_, a := world.row(l.From)
+			_, b := world.row(l.To)
+			return !a && !b
+		})
 	}
 	if len(links) > limit {
 		links, more = links[:limit], true

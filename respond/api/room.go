@@ -36,7 +36,7 @@ func (s *Server) getRoom(w http.ResponseWriter, r *http.Request) error {
 	since, _ := time.Parse(time.RFC3339Nano, t.Since)
 	in.Rooms = slices.DeleteFunc(in.Rooms, func(x board.Room) bool { return x.ID != t.ID })
 	if len(in.Rooms) == 0 { // made a moment ago
-		in.Rooms = []board.Room{{ID: t.ID, Name: t.Name, Order: t.Order, VLANs: t.VLANs}}
+		in.Rooms = []board.Room{{ID: t.ID, Name: t.Name, Order: t.Order, VLANs: t.VLANs, Site: t.Site}}
 	}
 	in.Rooms[0].State, in.Rooms[0].Since, in.Rooms[0].Source = theatre.State(t.State), since, t.Source
 	tiles, _ := board.Tiles(in)

@@ -113,6 +113,8 @@ func (s *Server) table() []route {
 	add("PUT", "/alert-budget", settingsEdit, s.putBudget)
 	add("GET", "/alert-budget/status", read, s.getBudgetStatus)
 	s.advisoryRoutes(add)
+	s.ledgerRoutes(add)
+	s.identityRoutes(add)
 	add("GET", "/sensors", read, s.getSensors)
 	add("GET", "/sensors/{name}/series", read, s.getSeries)
 	add("GET", "/storage", read, s.getStorage)

@@ -24,13 +24,14 @@ const (
 func (s *Server) getSearch(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	q := strings.TrimSpace(p.text("q", 256))
+	site := p.text("site", maxName)
 	if err := p.end(); err != nil {
 		return err
 	}
 	if q == "" {
 		return problem.BadRequest("One parameter is not right.", "", problem.Field{Field: "q", Message: "is needed: what to search for"})
 	}
-	world, err := s.know.get(r.Context())
+	world, err := s.world(r.Context(), site)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/store"
+	"github.com/asepsis/asepsis/prove/ledger"
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/see/detect"
 	"github.com/asepsis/asepsis/see/inventory"
@@ -55,6 +57,14 @@ type Deps struct {
 	RulesDir string
 	Policy   string
 
+	// Ledger is where what can be proved is kept, nil when none runs here; Records takes operation
+	// records into it. UnwitnessedAlarm is how long its entries may wait for witnesses.
+	Ledger           Ledger
+	Records          *ledger.Records
+	UnwitnessedAlarm time.Duration
+	// Identity is the site's certificate authority, nil when there is none.
+	Identity *Identity
+
 	// Ready says for each room whether it can do its work now; /readyz asks all.
 	Ready map[string]func(context.Context) error
 }
@@ -84,6 +94,7 @@ type Server struct {
 	exports  chan struct{}
 	streams  streamCount
 
+	checking  atomic.Bool // somebody has the ledger checked
 	linkCache linkCache
 	ready     readyCache
 	draining  chan struct{} // closed when streams shall end

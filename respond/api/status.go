@@ -26,10 +26,12 @@ const (
 // getStatus answers with the truth about the system itself. It is answered also
 // while the store is away: that is when it is asked for.
 func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
-	if err := s.params(r).end(); err != nil {
+	p := s.params(r)
+	site := p.text("site", maxName)
+	if err := p.end(); err != nil {
 		return err
 	}
-	return send(w, r, http.StatusOK, s.status(r.Context()))
+	return send(w, r, http.StatusOK, s.status(r.Context(), site))
 }
 
 // storeAway answers who cannot be recognised because the store is away: that it is,
@@ -43,7 +45,7 @@ func (s *Server) storeAway(next http.Handler) http.Handler {
 		}
 		const sentence = "The store is away: what is shown is what was known before."
 		now := stamp(s.now().UnixNano())
-		out := Status{State: "down", Sentence: sentence, Demo: s.dep.Demo, Time: now, TheatresInCase: []NamedRoom{},
+		out := Status{State: "down", Runs: s.runs(), Sentence: sentence, Demo: s.dep.Demo, Time: now, TheatresInCase: []NamedRoom{}, Sites: []NamedSite{},
 			Components: []Component{{"store", healthStop, "The store cannot be read or written. Events wait on the bus.", stamp(s.watch.sinceOf("store", healthStop).UnixNano())}}}
 		if err := send(w, r, http.StatusOK, out); err != nil {
 			s.refuse(w, r, err)
@@ -51,9 +53,23 @@ func (s *Server) storeAway(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) status(ctx context.Context) Status {
+// runs names the parts of the product that are not everywhere.
+func (s *Server) runs() []string {
+	out := []string{}
+	if s.dep.Ledger != nil {
+		out = append(out, "ledger")
+	}
+	if s.dep.Identity != nil {
+		out = append(out, "identity")
+	}
+	return out
+}
+
+// status is the state of the system. Only the rooms in case are those of a site: a site
+// that nobody knows has none.
+func (s *Server) status(ctx context.Context, site string) Status {
 	h := s.watch.now(ctx)
-	out := Status{Demo: s.dep.Demo, Time: stamp(s.now().UnixNano()), Components: []Component{}, TheatresInCase: []NamedRoom{}}
+	out := Status{Runs: s.runs(), Demo: s.dep.Demo, Time: stamp(s.now().UnixNano()), Components: []Component{}, TheatresInCase: []NamedRoom{}, Sites: []NamedSite{}}
 	add := func(name, state, sentence string) {
 		out.Components = append(out.Components, Component{name, state, sentence, stamp(s.watch.sinceOf(name, state).UnixNano())})
 	}
@@ -175,7 +191,12 @@ func (s *Server) status(ctx context.Context) Status {
 			out.Sentence = "Live, but not complete: " + strings.Join(wrong, ", ") + "."
 		}
 	}
-	if world, err := s.know.get(ctx); err == nil {
+	if all, err := s.know.get(ctx); err == nil {
+		out.Sites = all.namedSites()
+		world, err := all.at(site)
+		if err != nil {
+			return out
+		}
 		for _, t := range world.theatres {
 			if t.State == string(theatre.InCase) {
 				out.TheatresInCase = append(out.TheatresInCase, NamedRoom{t.ID, t.Name})
@@ -235,10 +256,12 @@ func (s *Server) clock(ctx context.Context, ns int64) string {
 
 // getBoard answers with the rooms in building order.
 func (s *Server) getBoard(w http.ResponseWriter, r *http.Request) error {
-	if err := s.params(r).end(); err != nil {
+	p := s.params(r)
+	site := p.text("site", maxName)
+	if err := p.end(); err != nil {
 		return err
 	}
-	world, err := s.know.get(r.Context())
+	world, err := s.world(r.Context(), site)
 	if err != nil {
 		return err
 	}
@@ -263,7 +286,11 @@ func (s *Server) boardInput(ctx context.Context, world *world) board.Input {
 	}
 	for _, t := range world.theatres {
 		since, _ := time.Parse(time.RFC3339Nano, t.Since)
-		in.Rooms = append(in.Rooms, board.Room{ID: t.ID, Name: t.Name, Order: t.Order, State: theatre.State(t.State), Since: since, Source: t.Source, VLANs: t.VLANs})
+		room := board.Room{ID: t.ID, Name: t.Name, Order: t.Order, State: theatre.State(t.State), Since: since, Source: t.Source, VLANs: t.VLANs, Site: t.Site}
+		if t.Site != "" {
+			room.Away = s.away(ctx, h, t.Site)
+		}
+		in.Rooms = append(in.Rooms, room)
 	}
 	for i := range world.findings {
 		f := &world.findings[i]

@@ -161,6 +161,7 @@ type gapNotice struct {
 func (s *Server) getEventStream(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	q := p.events()
+	site := p.text("site", maxName)
 	at, given := p.eventID("after")
 	if last := r.Header.Get("Last-Event-ID"); last != "" { // a browser that comes back
 		n, ok := parseUint(last)
@@ -170,6 +171,9 @@ func (s *Server) getEventStream(w http.ResponseWriter, r *http.Request) error {
 		at, given = n, true
 	}
 	if err := p.end(); err != nil {
+		return err
+	}
+	if err := s.inSite(r.Context(), site, &q); err != nil {
 		return err
 	}
 	first, last, err := s.dep.Store.Last(r.Context())

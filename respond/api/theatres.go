@@ -50,7 +50,7 @@ func theatreOf(d store.Document) (Theatre, error) {
 // document is a theatre as it is kept.
 func (t Theatre) document() ([]byte, error) {
 	return json.Marshal(recorder.Theatre{ID: t.ID, Name: t.Name, Order: t.Order, Building: t.Building, Contact: t.Contact, VLANs: orEmpty(t.VLANs), Prefixes: orEmpty(t.Prefixes),
-		State: theatre.State(t.State), Since: t.Since, Source: t.Source})
+		State: theatre.State(t.State), Since: t.Since, Source: t.Source, Site: t.Site})
 }
 
 func (s *Server) loadTheatre(ctx context.Context, id string) (Theatre, error) {
@@ -68,10 +68,12 @@ func (s *Server) loadTheatre(ctx context.Context, id string) (Theatre, error) {
 }
 
 func (s *Server) getTheatres(w http.ResponseWriter, r *http.Request) error {
-	if err := s.params(r).end(); err != nil {
+	p := s.params(r)
+	site := p.text("site", maxName)
+	if err := p.end(); err != nil {
 		return err
 	}
-	world, err := s.know.get(r.Context())
+	world, err := s.world(r.Context(), site)
 	if err != nil {
 		return err
 	}
@@ -103,17 +105,29 @@ type theatreRequest struct {
 	State    string   `json:"state"`
 	Since    string   `json:"since"`
 	Source   string   `json:"source"`
+	Site     *string  `json:"site"` // without it, the one that it is at
 	Revision uint64   `json:"revision"`
 }
 
 // check brings a request into order or says what is wrong with it. others are the
-// theatres that there are besides.
-func (q *theatreRequest) check(others []Theatre) (Theatre, []problem.Field) {
+// theatres that there are besides, site is where it is unless the request says so, and
+// sites are those that there are.
+func (q *theatreRequest) check(others []Theatre, site string, sites []recorder.Site) (Theatre, []problem.Field) {
 	var wrong []problem.Field
 	fail := func(field, hint, format string, args ...any) {
 		wrong = append(wrong, problem.Field{Field: field, Message: fmt.Sprintf(format, args...), Hint: hint})
 	}
-	t := Theatre{ID: q.ID, VLANs: slices.Clone(orEmpty(q.VLANs)), Prefixes: []string{}}
+	t := Theatre{ID: q.ID, Site: site, VLANs: slices.Clone(orEmpty(q.VLANs)), Prefixes: []string{}}
+	if q.Site != nil && *q.Site != "" {
+		at := slices.IndexFunc(sites, func(s recorder.Site) bool { return s.Name == *q.Site })
+		if at < 0 {
+			fail("site", "", "is no site that has been heard of")
+		} else {
+			t.Site = where(sites[at])
+		}
+	} else if q.Site != nil {
+		t.Site = ""
+	}
 	if q.Order != nil {
 		t.Order = *q.Order
 		if t.Order < -100_000 || t.Order > 100_000 {
@@ -147,7 +161,7 @@ func (q *theatreRequest) check(others []Theatre) (Theatre, []problem.Field) {
 			fail(fmt.Sprintf("vlans[%d]", i), "", "must be from 1 to 4094")
 		}
 		for _, o := range others {
-			if slices.Contains(o.VLANs, v) {
+			if o.Site == t.Site && slices.Contains(o.VLANs, v) {
 				fail(fmt.Sprintf("vlans[%d]", i), "a VLAN of several rooms belongs to none: use prefixes, or assign its devices by hand", "belongs to %s already", o.ID)
 			}
 		}
@@ -168,7 +182,7 @@ func (q *theatreRequest) check(others []Theatre) (Theatre, []problem.Field) {
 			continue
 		}
 		for _, o := range others {
-			if slices.Contains(o.Prefixes, p.String()) {
+			if o.Site == t.Site && slices.Contains(o.Prefixes, p.String()) {
 				fail(fmt.Sprintf("prefixes[%d]", i), "", "belongs to %s already", o.ID)
 			}
 		}
@@ -193,7 +207,11 @@ func (s *Server) postTheatre(w http.ResponseWriter, r *http.Request) error {
 		return problem.Conflict(fmt.Sprintf("There are %d theatres already, which is the most.", maxTheatres), "")
 	}
 	others, last := readTheatres(docs)
-	t, wrong := q.check(others)
+	world, err := s.know.get(r.Context())
+	if err != nil {
+		return err
+	}
+	t, wrong := q.check(others, "", world.sites)
 	if q.ID == "" {
 		t.ID = slug(t.Name, func(id string) bool {
 			return !slices.ContainsFunc(others, func(o Theatre) bool { return strings.EqualFold(o.ID, id) })
@@ -248,7 +266,11 @@ func (s *Server) putTheatre(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	others, _ := readTheatres(docs)
-	t, wrong := q.check(without(others, id))
+	world, err := s.know.get(r.Context())
+	if err != nil {
+		return err
+	}
+	t, wrong := q.check(without(others, id), was.Site, world.sites)
 	if q.ID != "" && q.ID != id {
 		wrong = append(wrong, problem.Field{Field: "id", Message: "cannot be changed", Hint: "make a theatre with the new ID, and remove this one"})
 	}

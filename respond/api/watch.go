@@ -82,7 +82,7 @@ func (w *watcher) run(ctx context.Context) {
 	for {
 		inner, cancel := context.WithTimeout(ctx, 10*time.Second)
 		w.read(inner)
-		st := w.s.status(inner)
+		st := w.s.status(inner, "")
 		cancel()
 		if sum := statusSum(&st); sum != last {
 			last = sum

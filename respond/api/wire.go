@@ -40,6 +40,7 @@ type Site = access.Site
 // Status answers GET /status.
 type Status struct {
 	State          string      `json:"state"`
+	Runs           []string    `json:"runs"` // "ledger", "identity"
 	Sentence       string      `json:"sentence"`
 	Demo           bool        `json:"demo"`
 	Time           string      `json:"time"`
@@ -47,6 +48,14 @@ type Status struct {
 	LostEvents     uint64      `json:"lost_events"`
 	Components     []Component `json:"components"`
 	TheatresInCase []NamedRoom `json:"theatres_in_case"`
+	Sites          []NamedSite `json:"sites"`
+}
+
+// NamedSite is one of the sites whose events are here.
+type NamedSite struct {
+	Name  string `json:"name"` // as the parameter site names it
+	Title string `json:"title"`
+	Own   bool   `json:"own"` // of this server itself
 }
 
 // Component is one part of the system in Status.
@@ -118,6 +127,7 @@ type Theatre struct {
 	State    string   `json:"state"`
 	Since    string   `json:"since"`
 	Source   string   `json:"source"`
+	Site     string   `json:"site"` // "" for the own
 	Revision uint64   `json:"revision"`
 }
 

@@ -27,6 +27,7 @@ type DeviceRow struct {
 	IPs         []string `json:"ips"`
 	VLANs       []uint16 `json:"vlans"`
 	AETitles    []string `json:"ae_titles"`
+	Site        string   `json:"site"` // "" for the own
 	Theatre     string   `json:"theatre"`
 	Zone        string   `json:"zone"`
 	Criticality string   `json:"criticality"`

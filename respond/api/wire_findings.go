@@ -63,6 +63,7 @@ type Finding struct {
 	Title           string        `json:"title"`
 	Room            string        `json:"room"`
 	Devices         []NamedDevice `json:"devices"`
+	Site            string        `json:"site"` // "" for the own
 	Theatre         string        `json:"theatre"`
 	CaseState       string        `json:"case_state"`
 	Count           uint64        `json:"count"`

@@ -2,7 +2,7 @@
 // The console as a whole against the real server: coming in and going out,
 // moving by keyboard, changing things, and what happens when others do.
 import { describe, expect, inject, it } from 'vitest'
-import { open, settled, useBrowser } from './harness'
+import { expectAccessible, open, settled, useBrowser } from './harness'
 
 useBrowser()
 
@@ -231,6 +231,63 @@ describe('what is not there', () => {
   it('an address without a page says so', async () => {
     const { page, close } = await open('/theatres/no-such-room')
     await page.getByText('This theatre does not exist.').waitFor()
+    await close()
+  })
+})
+
+describe('a hub of several sites', () => {
+  it('shows one site or all, keeps the choice, and hands it on with a link', async () => {
+    const { page, expectQuiet, close } = await open('about:blank', { alone: true })
+    const sites = [
+      { name: 'hub', title: 'Main building', own: true },
+      { name: 'north', title: 'north', own: false },
+    ]
+    await page.route(/\/api\/v1\/status/, async (r) => r.fulfill({ json: { ...((await (await r.fetch()).json()) as object), sites } }))
+    const asked: string[] = []
+    await page.route(/\/api\/v1\/(board|devices|findings|events|map|theatres|search)(\?|$)/, async (r) => {
+      const url = new URL(r.request().url())
+      const site = url.searchParams.get('site')
+      if (r.request().method() === 'GET') asked.push(`${url.pathname.slice('/api/v1'.length)} ${site ?? 'all'}`)
+      url.searchParams.delete('site') // the server of this test has one site
+      const answer = await r.fetch({ url: url.href })
+      const json = (await answer.json()) as { theatres?: { site: string; name: string }[] }
+      if (url.pathname.endsWith('/board') && json.theatres) json.theatres = json.theatres.map((t, i) => ({ ...t, site: i === 0 ? 'north' : '' })).filter((t) => site === null || t.site === (site === 'hub' ? '' : site))
+      await r.fulfill({ response: answer, json })
+    })
+    await page.goto('/theatres')
+    await settled(page)
+    const all = await page.locator('.tile').count()
+    expect(all).toBeGreaterThan(1)
+    expect((await page.locator('.tile-site').allInnerTexts()).map((t) => t.trim())).toEqual(['north', ...Array.from({ length: all - 1 }, () => 'Main building')])
+    await page.getByRole('button', { name: /All sites/ }).click()
+    await expectAccessible(page)
+    await page.getByRole('menuitemradio', { name: 'north' }).click()
+    await expect.poll(() => page.locator('.tile').count()).toBe(1)
+    expect(await page.locator('.tile-site').count()).toBe(0) // all that is seen is of one site
+    await page.keyboard.press('g')
+    await page.keyboard.press('d')
+    await page.waitForURL(/\/devices/)
+    await settled(page)
+    await expect.poll(() => asked).toContain('/devices north')
+
+    // Another load of the page is of the same site; a link says which.
+    await page.reload()
+    await settled(page)
+    expect(await page.locator('.top-site').innerText()).toContain('north')
+    await page.getByRole('button', { name: 'Copy the link to exactly this view' }).click()
+    const link = await page.evaluate(() => navigator.clipboard.readText())
+    expect(new URL(link).searchParams.get('site')).toBe('north')
+    await page.goto(link.replace('site=north', 'site=hub'))
+    await settled(page)
+    expect(await page.locator('.top-site').innerText()).toContain('Main building')
+    expect(page.url()).not.toContain('site=')
+    await expect.poll(() => asked.includes('/devices hub')).toBe(true)
+
+    // A site that is none any more is not looked at for ever.
+    sites.pop()
+    sites.pop()
+    await expect.poll(() => page.evaluate(() => localStorage.getItem('site')), { timeout: 20_000 }).toBe(null)
+    expectQuiet()
     await close()
   })
 })

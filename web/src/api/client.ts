@@ -2,6 +2,7 @@
 // The one way to the API: same origin, JSON both ways, the CSRF token with
 // every request that changes something, and every refusal as an ApiError that
 // carries the server's own words (RFC 9457).
+import { siteQuery } from './site'
 import type { Problem } from './types'
 
 export const API = '/api/v1'
@@ -71,6 +72,11 @@ export function apiURL(path: string, params?: Params | URLSearchParams): string 
   return API + path + query(params)
 }
 
+/** The address of what is read: about the chosen site. */
+export function readURL(path: string, params?: Params | URLSearchParams): string {
+  return API + path + siteQuery(path, params)
+}
+
 export async function toProblem(res: Response): Promise<Problem> {
   const type = res.headers.get('content-type') ?? ''
   if (type.startsWith('application/problem+json')) {
@@ -107,7 +113,7 @@ async function request<T>(method: string, path: string, body: unknown, o: Option
   if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf
   let res: Response
   try {
-    res = await fetch(apiURL(path, o.params), {
+    res = await fetch(method === 'GET' ? readURL(path, o.params) : apiURL(path, o.params), {
       method,
       headers,
       body: o.file ?? (body === undefined ? undefined : JSON.stringify(body)),

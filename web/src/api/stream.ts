@@ -3,7 +3,7 @@
 // names the last one it has seen, so that nothing is lost in between. Built on
 // fetch rather than EventSource: it sees the status of a refusal and notices a
 // connection that died silently, because the server's heartbeat stopped.
-import { API, ApiError, query, sessionEnded, toProblem, type Params } from './client'
+import { ApiError, query, readURL, sessionEnded, toProblem, type Params } from './client'
 import { EventParser } from './sse'
 
 export type StreamState =
@@ -56,7 +56,7 @@ export function openStream(path: string, o: StreamOptions): () => void {
       if (last) headers['Last-Event-ID'] = last
       const params = o.params instanceof URLSearchParams ? new URLSearchParams(o.params) : new URLSearchParams(query(o.params))
       if (last) params.set('after', last)
-      const res = await fetch(API + path + query(params), { headers, signal, credentials: 'same-origin', cache: 'no-store' })
+      const res = await fetch(readURL(path, params), { headers, signal, credentials: 'same-origin', cache: 'no-store' })
       if (!res.ok || !res.body) {
         const p = await toProblem(res)
         if (res.status === 401) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shapes of /api/v1, as respond/api/openapi.yaml describes them.
 // Times are RFC 3339 in UTC with up to nine decimals, unless a name ends in _ms.
+import type { Kind } from '../receipt/statement'
 
 export type Severity = 'unknown' | 'info' | 'low' | 'medium' | 'high' | 'critical'
 export type Role = 'viewer' | 'analyst' | 'biomed' | 'engineer' | 'admin'
@@ -14,6 +15,9 @@ export type Permission =
   | 'theatre.edit'
   | 'rule.edit' // switch rules, write own ones
   | 'settings.edit'
+  | 'record.write' // operation records into the ledger
+  | 'identity.edit' // enrolment codes, certificates from requests
+  | 'identity.revoke'
   | 'user.edit'
   | 'audit.read'
 
@@ -80,7 +84,10 @@ export interface Status {
   lost_events: number // since the start, reported by sensors or found missing on the bus
   components: { name: string; state: Health; sentence: string; since: string }[]
   theatres_in_case: { id: string; name: string }[]
+  runs: string[] // of "ledger" and "identity": only what runs has a page in the rail
+  sites: NamedSite[] // empty where there is one only
 }
+export interface NamedSite { name: string; title: string; own: boolean }
 
 // ---- theatres -------------------------------------------------------------
 
@@ -94,6 +101,7 @@ export interface Tile {
   state: CaseState; since: string; source: string
   lights: { devices: Light; images: Light; network: Light }
   devices: number; findings: number
+  site: string // "" for the own
 }
 
 /** GET /theatres/{id}/room */
@@ -113,6 +121,7 @@ export interface Theatre {
   id: string; name: string; order: number; building?: string; contact?: string
   vlans: number[]; prefixes: string[] // devices seen there belong to this theatre unless a person says otherwise
   state: CaseState; since: string; source: string
+  site: string // "" for the own
   revision: number
 }
 
@@ -126,6 +135,7 @@ export interface DeviceRow {
   class: string; class_name: string; confidence: number; medical: boolean
   vendor: string; model: string; firmware: string; serial: string; os: string
   macs: string[]; ips: string[]; vlans: number[]; ae_titles: string[]
+  site: string // "" for the own
   theatre: string; zone: string; criticality: '' | 'low' | 'medium' | 'high' | 'life-supporting'
   speaks: string[] // protocols offered or used
   certificate: '' | 'valid' | 'expiring' | 'expired'
@@ -287,6 +297,7 @@ export interface Finding {
   title: string
   room: string // the same for the people in the theatre
   devices: { id: string; name: string }[]
+  site: string // "" for the own
   theatre: string
   case_state: string // idle, in-case, maintenance: at its worst occurrence; "" when nobody knows
   count: number
@@ -858,3 +869,109 @@ export interface AdvisoryImport {
   answers: number
   not_understood: string[]
 }
+
+// ---- the ledger: what happened, provable to anybody ---------------------------
+
+/** GET /ledger. 404: no ledger runs here. POST /ledger/check reads the log again and answers a LedgerCheck. */
+export interface LedgerStatus {
+  origin: string // the log's name, as checkpoints have it
+  size: number
+  required: number // witnesses that have to sign
+  published: LedgerCheckpoint // the newest that the log signed
+  witnessed: LedgerCheckpoint // the newest that enough witnesses signed
+  witnesses: LedgerWitness[]
+  unwitnessed: number // entries that wait for witnesses
+  unwitnessed_since?: string
+  alarm: boolean // they have waited longer than is allowed
+  per_minute: number
+  audit: LedgerAudit
+}
+export interface LedgerCheckpoint { size: number; root: string; time?: string }
+export interface LedgerWitness { name: string; url?: string; size: number; last?: string; error?: string; failed?: string }
+export interface LedgerAudit { checked: number; last?: string; problem?: string }
+export interface LedgerCheck { checked: number; problem?: string }
+
+/** GET /ledger/entries?digest=&hash=&device=&case=&theatre=&kind=&from=&to=&before=&limit= (newest first; pass before for the next page) */
+export interface LedgerEntries { entries: LedgerEntry[]; before?: number }
+/** GET /ledger/entries/{index}; GET /ledger/entries/{index}/receipt?state=witnessed|published is the receipt file, 409 while no checkpoint covers it; GET /ledger/trust is the trust file. */
+export interface LedgerEntry {
+  index: number
+  state: 'recorded' | 'published' | 'witnessed'
+  leaf: string
+  hash: string // SHA-256 of the canonical statement
+  recorded: string // by the ledger's clock
+  kind: Kind
+  time: string // by the clock of who says so
+  sentence: string // what happened, in words
+  theatre?: string
+  device?: string
+  device_name?: string
+  actor: LedgerActor
+  case?: LedgerCase
+  reason?: string
+  subjects: LedgerSubject[]
+  detail?: Record<string, unknown>
+  statement: unknown // the in-toto statement as it is in the log
+}
+export interface LedgerActor { software?: string; device?: string; device_name?: string; certificate?: string; user?: string }
+/** case is a commitment: who knows the case and its salt can tell that it is that case, nobody else. */
+export interface LedgerCase { case: string; sequence: number; previous?: string }
+export interface LedgerSubject { name: string; digest: Record<string, string> }
+/** GET /ledger/artefacts/{sha256}: its life, oldest first, 500 entries at most. */
+export interface LedgerArtefact { sha256: string; entries: LedgerEntry[]; custody: 'verified' | 'unverified' | 'broken'; why: string }
+/** POST /ledger/cases/find {case}: the commitment by which a case's entries are found. POST /ledger/cases/erase {case}: what identifies people in it can never be told again. */
+export interface LedgerFoundCase { case: string }
+/** POST /records {id, type, device, time?, theatre?, case?, patient?, operator?, reason?, data} */
+export interface RecordAnswer { entry: LedgerEntry; receipt?: string }
+
+// ---- identity: one certificate per device -------------------------------------
+
+/** GET /identity; GET /identity/bundle.pem is what others have to trust. */
+export interface IdentityStatus {
+  trust_domain: string
+  authorities: IdentityAuthority[]
+  counts: IdentityCounts
+  est?: string // address where devices enrol
+  ocsp?: string
+  profiles: IdentityProfile[]
+}
+export interface IdentityAuthority { id: string; subject: string; not_before: string; not_after: string; active: boolean; root: boolean; crl_number?: number; crl_next?: string; sha256: string }
+export interface IdentityCounts { good: number; due: number; expiring: number; expired: number; revoked: number; long_life: number; codes: number }
+export interface IdentityProfile { name: string; client: boolean; server: boolean; lifetime_hours: number; long_life_hours?: number; what: string }
+
+/** GET /identity/certificates?device=&profile=&status=&due=true&after=&limit= */
+export interface IdentityCertificates { certificates: IdentityCertificate[]; after?: string }
+export interface IdentityCertificate {
+  serial: string
+  device: string // "" for a service that is no device
+  device_name?: string
+  theatre?: string
+  spiffe: string
+  profile: string
+  subject: string
+  issuer: string
+  not_before: string
+  not_after: string
+  renew_from: string
+  sha256: string
+  status: 'good' | 'revoked' | 'expired' | 'superseded'
+  revoked?: string
+  reason?: string // as in RFC 5280
+  note?: string
+  via?: string
+  long_life?: boolean
+  due: boolean // renew_from is past
+}
+/** GET /identity/certificates/{serial} */
+export interface IdentityCertificateDetail { certificate: IdentityCertificate; pem: string; history: LedgerEntry[] }
+/** POST /identity/certificates {device?, service?, profile, csr, dns?, ips?, long_life?} */
+export interface IdentityIssued { certificate: IdentityCertificate; pem: string; chain: string }
+/** GET /identity/certificates/{serial}/impact: what revoking it would cut now. POST .../revoke {reason, note, confirm_in_case?} */
+export interface IdentityImpact { live: IdentityLive[]; theatre?: string; in_case: boolean; sentence: string }
+export interface IdentityLive { consumer: string; peer: string; since: string; policy: 'cut' | 'finish' | 'alarm' }
+
+/** GET /identity/codes, DELETE /identity/codes/{id} */
+export interface IdentityCodes { codes: IdentityCode[] }
+export interface IdentityCode { id: string; device: string; device_name?: string; service?: string; profile: string; made: string; by: string; expires: string; used?: string; serial?: string; long_life?: string }
+/** POST /identity/codes {device?, service?, profile, hours, dns?, ips?, long_life?}: the only time that the code can be read. */
+export interface IdentityNewCode { code: IdentityCode; text: string; uri: string }

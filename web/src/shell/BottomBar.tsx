@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rail of a narrow screen: what is needed standing up, the rest behind "More".
+import { useQuery } from '@tanstack/react-query'
 import { Link, useLocation, useNavigate } from '@tanstack/react-router'
+import { status } from '../api/queries'
 import { Icon } from '../ui/Icon'
 import { Menu } from '../ui/Menu'
-import { places } from './places'
+import { places, running } from './places'
 
 const standing = ['/theatres', '/findings', '/devices', '/events']
 const shown = standing.flatMap((to) => places.filter((p) => p.to === to))
-const rest = places.filter((p) => !standing.includes(p.to))
+const others = places.filter((p) => !standing.includes(p.to))
 
 export function BottomBar() {
   const navigate = useNavigate()
   const path = useLocation({ select: (l) => l.pathname })
+  const runs = useQuery(status).data?.runs
+  const rest = others.filter((p) => running(p, runs))
   const elsewhere = rest.some((p) => path.startsWith(p.to))
   return (
     <nav className="bottom" aria-label="Pages">

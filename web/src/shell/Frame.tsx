@@ -3,7 +3,7 @@
 // which rooms are in case, and the truth about the system itself.
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Outlet, useNavigate, useRouter } from '@tanstack/react-router'
-import { useEffect, useRef, useState } from 'react'
+import { Fragment, useEffect, useRef, useState } from 'react'
 import { onUnauthorised, setCsrf } from '../api/client'
 import { session, status } from '../api/queries'
 import { cx } from '../ui/cx'
@@ -15,9 +15,10 @@ import { BottomBar } from './BottomBar'
 import { KeySheet } from './KeySheet'
 import { listen, useKeys } from './keys'
 import { useLive } from './live'
-import { places } from './places'
+import { places, running } from './places'
 import { Rail } from './Rail'
 import './shell.css'
+import { useSiteThatIs } from './site'
 import { StatusLine } from './StatusLine'
 import { TopBar } from './TopBar'
 import { useURLValue } from './urlstate'
@@ -44,12 +45,19 @@ function Inside() {
     if (now.data) serverTime(now.data.time)
   }, [now.data])
   useFocusOnPage(main)
+  const site = useSiteThatIs(now.data?.sites)
+  // Another site is another page: what was chosen, loaded or selected on it is of the one before.
+  const page = (
+    <Fragment key={site}>
+      <Outlet />
+    </Fragment>
+  )
 
   useKeys('Everywhere', [
     { keys: '/', does: 'Search devices, rooms, findings and events', run: () => search.current?.focus() },
     { keys: 'mod+k', does: 'Search', run: () => search.current?.focus(), inFields: true, hidden: true },
     { keys: '?', does: 'Show the keys of this page', run: () => setSheet(true) },
-    ...places.map((p) => ({ keys: `g ${p.key}`, does: `Go to ${p.name}`, run: () => void navigate({ to: p.to }) })),
+    ...places.filter((p) => running(p, now.data?.runs)).map((p) => ({ keys: `g ${p.key}`, does: `Go to ${p.name}`, run: () => void navigate({ to: p.to }) })),
   ])
   useKeys('Wall mode', [{ keys: 'escape', does: 'Leave wall mode', run: () => setWall('') }], wall === '1')
 
@@ -57,7 +65,7 @@ function Inside() {
     return (
       <div className="shell shell-wall">
         <main className="shell-main" id="main" ref={main} tabIndex={-1}>
-          <Outlet />
+          {page}
         </main>
         <StatusLine status={now} live={live} wall />
       </div>
@@ -72,7 +80,7 @@ function Inside() {
       <StatusLine status={now} live={live} />
       <Rail />
       <main className="shell-main" id="main" ref={main} tabIndex={-1}>
-        <Outlet />
+        {page}
       </main>
       <BottomBar />
       <KeySheet open={sheet} onOpenChange={setSheet} />

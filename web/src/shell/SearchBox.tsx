@@ -3,14 +3,12 @@
 // and addresses, findings by their words, and the way to the events.
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useDeferredValue, useId, useRef, useState, type ReactNode, type RefObject } from 'react'
+import { useDeferredValue, useEffect, useId, useRef, useState, type ReactNode, type RefObject } from 'react'
 import { search as searchFor } from '../api/queries'
 import type { DeviceRow } from '../api/types'
-import { ClassIcon } from '../ui/ClassIcon'
 import { cx } from '../ui/cx'
 import { Icon } from '../ui/Icon'
 import { Kbd } from '../ui/Kbd'
-import { SeverityShape, severityName } from '../ui/Severity'
 import './search.css'
 
 interface Hit {
@@ -26,11 +24,17 @@ export function SearchBox({ input }: { input: RefObject<HTMLInputElement | null>
   const [text, setText] = useState('')
   const [open, setOpen] = useState(false)
   const [at, setAt] = useState(0)
+  const [signs, setSigns] = useState<typeof import('./SearchIcons')>()
   const box = useRef<HTMLDivElement>(null)
   const list = useId()
   const navigate = useNavigate()
   const q = useDeferredValue(text.trim())
   const { data, isFetching, isError } = useQuery(searchFor(q))
+
+  useEffect(() => {
+    // Without them the results have plainer signs.
+    if (open && !signs) import('./SearchIcons').then(setSigns, () => {})
+  }, [open, signs])
 
   const hits: Hit[] = []
   if (data && q) {
@@ -38,10 +42,10 @@ export function SearchBox({ input }: { input: RefObject<HTMLInputElement | null>
       hits.push({ key: `t${t.id}`, group: 'Theatres', icon: <Icon name="theatres" />, title: t.name, note: '', go: () => void navigate({ to: '/theatres/$id', params: { id: t.id } }) })
     }
     for (const d of data.devices.slice(0, 10)) {
-      hits.push({ key: `d${d.id}`, group: 'Devices', icon: <ClassIcon class={d.class} />, title: d.name, note: why(d, q), go: () => void navigate({ to: '/devices/$id', params: { id: d.id } }) })
+      hits.push({ key: `d${d.id}`, group: 'Devices', icon: signs?.deviceSign(d.class) ?? <Icon name="devices" />, title: d.name, note: why(d, q), go: () => void navigate({ to: '/devices/$id', params: { id: d.id } }) })
     }
     for (const f of data.findings) {
-      hits.push({ key: `f${f.id}`, group: 'Findings', icon: <span className={`sev-${f.severity}`}><SeverityShape level={f.severity} /></span>, title: f.title, note: severityName[f.severity], go: () => void navigate({ to: '/findings', search: { open: f.id } }) })
+      hits.push({ key: `f${f.id}`, group: 'Findings', icon: signs?.findingSign(f.severity) ?? <Icon name="flag" />, title: f.title, note: f.severity.charAt(0).toUpperCase() + f.severity.slice(1), go: () => void navigate({ to: '/findings', search: { open: f.id } }) })
     }
     hits.push({ key: 'e', group: 'Events', icon: <Icon name="events" />, title: `Events with “${q}”`, note: '', go: () => void navigate({ href: `/events?${data.events_query}` }) })
   }

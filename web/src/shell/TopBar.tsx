@@ -11,6 +11,7 @@ import { units } from '../ui'
 import { useSession } from './access'
 import { Mark } from './Mark'
 import { SearchBox } from './SearchBox'
+import { useSites } from './site'
 import { UserMenu } from './UserMenu'
 
 interface Props {
@@ -39,29 +40,39 @@ export function TopBar({ search, inCase, onKeys }: Props) {
   )
 }
 
-/** The site, and from it to any of its rooms. */
+/** The site, at a hub which of them, and from it to any of its rooms. */
 function TheatreSwitch() {
   const { site } = useSession()
   const rooms = useQuery(board).data?.theatres ?? []
   const navigate = useNavigate()
   const path = useLocation({ select: (l) => l.pathname })
+  const sites = useSites()
+  const several = sites.all.length > 1
+  const name = several ? (sites.all.find((s) => s.name === sites.chosen)?.title ?? 'All sites') : site.name
   const here = rooms.find((r) => path === `/theatres/${encodeURIComponent(r.id)}`)
   return (
     <Menu
-      label="Theatres"
+      label={several ? 'Sites and theatres' : 'Theatres'}
       trigger={
         <button type="button" className="top-site">
           <span className="top-site-text">
-            {site.name || 'Theatres'}
+            {name || 'Theatres'}
             {here && <span className="top-room"> / {here.name}</span>}
           </span>
           <Icon name="chevron-down" size={14} />
         </button>
       }
       entries={[
+        ...(several
+          ? [
+              { kind: 'label' as const, label: 'Site' },
+              { kind: 'radio' as const, value: sites.chosen, onChange: sites.choose, options: [{ value: '', label: 'All sites' }, ...sites.all.map((s) => ({ value: s.name, label: s.title }))] },
+              { kind: 'line' as const },
+            ]
+          : []),
         { label: 'All theatres', icon: 'theatres', run: () => void navigate({ to: '/theatres' }) },
         { kind: 'line' },
-        ...rooms.map((r) => ({ label: r.name, icon: r.id === here?.id ? ('check' as const) : undefined, note: r.state === 'in-case' ? 'In case' : undefined, run: () => void navigate({ to: '/theatres/$id', params: { id: r.id } }) })),
+        ...rooms.map((r) => ({ label: r.name, icon: r.id === here?.id ? ('check' as const) : undefined, note: [sites.title(r.site), r.state === 'in-case' ? 'In case' : ''].filter(Boolean).join(', ') || undefined, run: () => void navigate({ to: '/theatres/$id', params: { id: r.id } }) })),
       ]}
     />
   )

@@ -4,7 +4,7 @@
 // nothing, and everything is asked for again when somebody does.
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { openStream, type StreamState } from '../api/stream'
+import type { StreamState } from '../api/stream'
 import type { StreamChanged } from '../api/types'
 
 const patience = 60_000 // ms that a hidden page stays connected
@@ -21,7 +21,20 @@ export function useLive(): StreamState {
     let wasLive = false
 
     const open = () => {
-      close = openStream('/stream', {
+      let gone = false
+      close = () => {
+        gone = true
+      }
+      // After the page itself: what it shows first, it has asked for.
+      import('../api/stream').then(
+        ({ openStream }) => {
+          if (!gone) close = listen(openStream)
+        },
+        () => setState({ state: 'closed', why: 'The console could not be loaded whole. Load the page again.' }),
+      )
+    }
+    const listen = (openStream: typeof import('../api/stream').openStream) =>
+      openStream('/stream', {
         on: {
           changed: (c: StreamChanged) => {
             changed.add(c.what)
@@ -39,7 +52,6 @@ export function useLive(): StreamState {
           if (s.state === 'live') wasLive = true
         },
       })
-    }
     const visible = () => {
       clearTimeout(hide)
       if (document.hidden) {

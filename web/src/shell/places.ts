@@ -4,10 +4,12 @@
 import type { IconName } from '../ui/Icon'
 
 export interface Place {
-  to: '/theatres' | '/devices' | '/map' | '/events' | '/advisories' | '/sensor' | '/findings' | '/rules' | '/settings'
+  to: '/theatres' | '/devices' | '/map' | '/events' | '/advisories' | '/sensor' | '/ledger' | '/identity' | '/verify' | '/findings' | '/rules' | '/settings'
   name: string
   icon: IconName
   key: string
+  /** The part of the product that must run (Status.runs); without it the place is always there. */
+  needs?: string
 }
 export const see: Place[] = [
   { to: '/theatres', name: 'Theatres', icon: 'theatres', key: 't' },
@@ -17,6 +19,11 @@ export const see: Place[] = [
   { to: '/advisories', name: 'Advisories', icon: 'certificate', key: 'a' },
   { to: '/sensor', name: 'Sensor', icon: 'sensor', key: 's' },
 ]
+export const prove: Place[] = [
+  { to: '/ledger', name: 'Ledger', icon: 'ledger', key: 'l', needs: 'ledger' },
+  { to: '/identity', name: 'Identity', icon: 'key', key: 'i', needs: 'identity' },
+  { to: '/verify', name: 'Verify', icon: 'shield-check', key: 'v' }, // needs nothing but the browser
+]
 export const respond: Place[] = [
   { to: '/findings', name: 'Findings', icon: 'flag', key: 'f' },
   { to: '/rules', name: 'Rules', icon: 'filter', key: 'r' },
@@ -24,6 +31,10 @@ export const respond: Place[] = [
 export const below: Place[] = [{ to: '/settings', name: 'Settings', icon: 'settings', key: ',' }]
 export const groups: { name: string; places: Place[] }[] = [
   { name: 'See', places: see },
+  { name: 'Prove', places: prove },
   { name: 'Respond', places: respond },
 ]
 export const places: Place[] = [...groups.flatMap((g) => g.places), ...below]
+
+/** Whether a place is to be listed, by what runs. */
+export const running = (p: Place, runs: readonly string[] | undefined): boolean => p.needs === undefined || (runs?.includes(p.needs) ?? false)

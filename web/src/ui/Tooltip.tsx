@@ -5,7 +5,7 @@
 import { cloneElement, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type ReactNode } from 'react'
 import { createPortal } from 'react-dom'
 import { Keys } from './Kbd'
-import { place, type Side } from './place'
+import { landmark, place, type Side } from './place'
 import './tooltip.css'
 
 const delay = 350 // ms of rest before the first one
@@ -121,6 +121,6 @@ function Tip({ id, side, children }: { id: string; side: Side; children: ReactNo
     <div ref={box} id={id} role="tooltip" className="tip" style={at} onPointerEnter={() => clearTimeout(timer)} onPointerLeave={hideSoon}>
       {children}
     </div>,
-    document.body,
+    landmark(shown?.anchor),
   )
 }

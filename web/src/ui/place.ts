@@ -27,3 +27,8 @@ export function place(anchor: Rect, box: Size, view: Size, side: Side): [x: numb
 function inside(at: number, length: number, whole: number): number {
   return Math.round(Math.max(edge, Math.min(at, whole - edge - length)))
 }
+
+/** Where in the document something floating stands: in the landmark of what it is about, so that all content is in one. A dialog may move what is fixed in it. */
+export function landmark(anchor: Element | null | undefined): HTMLElement {
+  return (anchor?.closest('[role="dialog"]') ? null : anchor?.closest<HTMLElement>('main, header, nav')) ?? document.body
+}

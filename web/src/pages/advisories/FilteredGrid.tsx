@@ -29,6 +29,8 @@ interface Props<T, F extends string> {
   empty: ReactNode
   noMatch: (clear: () => void) => ReactNode
   keep?: string[] // names of the address that are not the grid's
+  clickOpens?: boolean // one click on a row opens it, beside the grid
+  mark?: (row: T) => string | undefined
 }
 
 export function FilteredGrid<T, F extends string>(p: Props<T, F>) {
@@ -87,6 +89,7 @@ export function FilteredGrid<T, F extends string>(p: Props<T, F>) {
       </div>
       <Grid
         ref={grid} label={name} rows={rows} columns={columns} rowId={p.rowId} rowName={p.rowName} state={state} onState={(s) => change({ state: s }, true)} onOpen={(r, e) => p.onOpen(r, e.newTab)}
+        onExpand={p.clickOpens ? (id) => { const row = rows.find((r) => p.rowId(r) === id); if (row !== undefined) p.onOpen(row, false) } : undefined} mark={p.mark}
         onFilter={(c: Choice, not) => change({ terms: addValue(terms, c.field as F, c.value, not) }, false)} empty={p.rows.length === 0 ? p.empty : p.noMatch(() => change({ q: '', terms: [] }, false))}
       />
     </>

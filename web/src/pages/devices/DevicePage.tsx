@@ -19,6 +19,7 @@ import { CertificatesCard } from './Certificates'
 import { ConversationsPanel } from './Conversations'
 import './device.css'
 import './devices.css'
+import { DeviceProof } from '../identity/DevicePanel'
 import { EvidencePanel } from './Evidence'
 import { certificateName } from './fields'
 import { FindingsPanel } from './Findings'
@@ -141,6 +142,7 @@ function Detail({ d, stale, at, retry }: { d: Device; stale: boolean; at: number
             </ul>
           </section>
           <CertificatesCard device={d} />
+          <DeviceProof id={d.id} />
           <NotesCard device={d} />
           <HistoryCard device={d} theatre={theatreName} />
         </div>

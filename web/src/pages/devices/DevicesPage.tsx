@@ -10,6 +10,7 @@ import type { DeviceRow } from '@/api/types'
 import { useMay } from '@/shell/access'
 import { useKeys } from '@/shell/keys'
 import { Page } from '@/shell/Page'
+import { useSites } from '@/shell/site'
 import { useURLState } from '@/shell/urlstate'
 import { Button, Empty, ErrorState, Loading, Notice, time } from '@/ui'
 import {
@@ -40,11 +41,12 @@ export function DevicesPage() {
   const searchBox = useRef<HTMLInputElement>(null)
   const [selection, setSelection] = useState<Selection>(noSelection)
 
+  const sites = useSites()
   const names = useMemo<Names>(() => {
     const rooms = new Map((theatreList.data ?? []).map((t) => [t.id, t.name]))
     const classes = new Map((list.data?.devices ?? []).map((d) => [d.class, d.class_name]))
-    return { theatre: (id) => rooms.get(id) ?? id, class: (c) => classes.get(c) ?? classNames[c] ?? c }
-  }, [theatreList.data, list.data])
+    return { theatre: (id) => rooms.get(id) ?? id, class: (c) => classes.get(c) ?? classNames[c] ?? c, site: sites.title }
+  }, [theatreList.data, list.data, sites.title])
   const columns = useMemo(() => deviceColumns(names, time.now), [names])
   const layout = useMemo(() => layoutOf(columns, startSort), [columns])
   const state = useMemo(() => readState(params, layout), [params, layout])
@@ -88,7 +90,7 @@ export function DevicesPage() {
   useEffect(() => setSelection((s) => keepExisting(s, rows.map(rowId))), [rows])
   // Another question is answered from its beginning.
   const question = JSON.stringify([wanted, terms, state.sort])
-  useEffect(() => grid.current?.toTop(), [question])
+  useEffect(() => void grid.current?.toTop(), [question])
   const selected = useMemo(() => (selection.ids.size === 0 ? [] : rows.filter((d) => selection.ids.has(d.id))), [rows, selection])
 
   const open = useCallback((d: DeviceRow, e: { newTab: boolean }) => {

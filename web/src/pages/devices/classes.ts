@@ -12,10 +12,10 @@ export const classNames: Record<string, string> = {
 }
 
 const order = Object.keys(classNames)
+const places = new Map(order.map((cls, i) => [cls, i]))
 
 export function classOrder(cls: string): number {
-  const at = order.indexOf(cls)
-  return at < 0 ? order.length : at
+  return places.get(cls) ?? order.length
 }
 
 export const classOptions = order.map((value) => ({ value, label: classNames[value] ?? value }))

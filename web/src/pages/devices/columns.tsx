@@ -53,6 +53,7 @@ export function deviceColumns(names: Names, now: () => number): Column<DeviceRow
       choices: (d) => [...(d.vendor ? [choice('vendor', d.vendor, names)] : []), ...(d.model ? [choice('model', d.model, names)] : []), ...(d.vendor || d.model ? [] : [choice('vendor', '', names)])],
       render: (d) => (d.vendor || d.model ? <span className="grid-cut" title={`${d.vendor} ${d.model}`}>{d.vendor} <span className="dev-model">{d.model}</span></span> : none),
     },
+    ...(names.site('') === '' ? [] : [text('site', 'Site', 96, (d) => names.site(d.site), 'site', { choices: (d) => [choice('site', d.site, names)] })]),
     {
       id: 'theatre', label: 'Theatre', width: 88, value: (d) => (d.theatre === '' ? '' : names.theatre(d.theatre)),
       choices: (d) => [choice('theatre', d.theatre, names)],

@@ -11,7 +11,7 @@ import { splittable } from './MergeSplit'
 const now = Date.parse('2026-03-01T10:00:00Z')
 const device = (over: Partial<DeviceRow> = {}): DeviceRow => ({
   id: 'dev-a', name: 'CT-1', class: 'ct', class_name: 'CT', confidence: 84, medical: true, vendor: 'Canon', model: 'Aquilion', firmware: '', serial: 'S1', os: '',
-  macs: ['00:1b:21:00:00:00'], ips: ['10.20.110.2'], vlans: [110], ae_titles: ['CT1'], theatre: 'or-1', zone: 'imaging', criticality: '', speaks: ['dicom', 'tls'],
+  macs: ['00:1b:21:00:00:00'], ips: ['10.20.110.2'], vlans: [110], ae_titles: ['CT1'], site: '', theatre: 'or-1', zone: 'imaging', criticality: '', speaks: ['dicom', 'tls'],
   certificate: '', findings: 0, worst: 'unknown', conflicts: 0, first: '2026-02-01T00:00:00Z', last: '2026-03-01T09:59:00Z', by_person: [], ...over,
 })
 
@@ -37,7 +37,7 @@ describe('filters of devices', () => {
     expect(countValues(rows, 'zone', now)).toEqual([{ value: 'imaging', count: 2 }, { value: '', count: 1 }])
   })
   it('speak in words', () => {
-    const names = { theatre: (id: string) => id.toUpperCase(), class: (c: string) => c.toUpperCase() }
+    const names = { theatre: (id: string) => id.toUpperCase(), class: (c: string) => c.toUpperCase(), site: () => '' }
     expect([valueName('theatre', 'or-1', names), valueName('theatre', '', names), valueName('criticality', 'life-supporting', names), valueName('worst', 'unknown', names)]).toEqual(['OR-1', 'none', 'Life-supporting', 'No finding'])
   })
 })

@@ -7,12 +7,12 @@ import { countBy } from '@/ui/grid/countby'
 import type { Choice } from '@/ui/grid'
 
 export const deviceFields = [
-  'class', 'vendor', 'model', 'theatre', 'zone', 'worst', 'criticality', 'speaks', 'certificate', 'os', 'firmware', 'vlan', 'seen', 'medical', 'edited', 'conflict',
+  'class', 'vendor', 'model', 'site', 'theatre', 'zone', 'worst', 'criticality', 'speaks', 'certificate', 'os', 'firmware', 'vlan', 'seen', 'medical', 'edited', 'conflict',
 ] as const
 export type DeviceField = (typeof deviceFields)[number]
 
 export const fieldName: Record<DeviceField, string> = {
-  class: 'Class', vendor: 'Vendor', model: 'Model', theatre: 'Theatre', zone: 'Zone', worst: 'Worst finding', criticality: 'Criticality', speaks: 'Speaks',
+  class: 'Class', vendor: 'Vendor', model: 'Model', site: 'Site', theatre: 'Theatre', zone: 'Zone', worst: 'Worst finding', criticality: 'Criticality', speaks: 'Speaks',
   certificate: 'Certificate', os: 'Operating system', firmware: 'Firmware', vlan: 'VLAN', seen: 'Last seen', medical: 'Medical device',
   edited: 'Set by a person', conflict: 'Conflicts',
 }
@@ -37,6 +37,7 @@ export function valuesOf(d: DeviceRow, field: string, now: number): readonly str
     case 'class': return [d.class]
     case 'vendor': return one(d.vendor)
     case 'model': return one(d.model)
+    case 'site': return [d.site]
     case 'theatre': return one(d.theatre)
     case 'zone': return one(d.zone)
     case 'worst': return [d.worst]
@@ -53,12 +54,13 @@ export function valuesOf(d: DeviceRow, field: string, now: number): readonly str
   }
 }
 
-export interface Names { theatre: (id: string) => string; class: (cls: string) => string }
+export interface Names { theatre: (id: string) => string; class: (cls: string) => string; site: (place: string) => string }
 
 /** A value in words. */
 export function valueName(field: DeviceField, value: string, names: Names): string {
   switch (field) {
     case 'class': return names.class(value)
+    case 'site': return names.site(value) || value || 'this one'
     case 'theatre': return value === '' ? 'none' : names.theatre(value)
     case 'worst': return severityName[value as Severity] ?? value
     case 'criticality': return criticalityName[value] ?? value

@@ -157,7 +157,7 @@ export function EventsPage() {
     grid.current?.reveal(opened)
   }, [opened, rows])
 
-  useEffect(() => grid.current?.toTop(), [request])
+  useEffect(() => void grid.current?.toTop(), [request])
   const reload = useCallback(() => {
     setFresh((n) => n + 1)
     grid.current?.toTop()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything that matches, not only what is loaded: the server streams it.
 
-import { apiURL } from '@/api/client'
+import { readURL } from '@/api/client'
 import { IconButton, Menu } from '@/ui'
 
 const formats = [
@@ -15,7 +15,7 @@ export function ExportMenu({ params }: { params: string }) {
     const p = new URLSearchParams(params)
     p.set('format', format)
     const a = document.createElement('a')
-    a.href = apiURL('/events/export', p)
+    a.href = readURL('/events/export', p)
     a.download = ''
     a.click()
   }

@@ -6,6 +6,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type Ref } from 'react'
 import type { Finding } from '@/api/types'
+import { useSites } from '@/shell/site'
 import { cx, Icon, SeverityShape, severityName, Time } from '@/ui'
 import { selectTo, toggleRow, type Selection } from '@/ui/grid/selection'
 import { count, plural } from '@/ui/units'
@@ -69,7 +70,7 @@ export function FindingList(p: Props) {
   }
   useImperativeHandle(p.ref, () => ({
     focus: () => scroller.current?.focus({ preventScroll: true }),
-    toTop: () => scroller.current?.scrollTo({ top: 0 }),
+    toTop: () => void scroller.current?.scrollTo({ top: 0 }), // some browsers return a promise here
     move: (by) => {
       scroller.current?.focus({ preventScroll: true })
       step(by)
@@ -192,7 +193,8 @@ function GroupCell({ row }: { row: Row & { kind: 'group' } }) {
 
 function FindingCell({ f, selected, theatre, me }: { f: Finding; selected: boolean; theatre: (id: string) => string; me: string }) {
   const first = f.devices[0]
-  const where = [f.theatre === '' ? '' : theatre(f.theatre), first ? (f.devices.length > 1 ? `${first.name} and ${f.devices.length - 1} more` : first.name) : ''].filter(Boolean).join(' · ')
+  const site = useSites().title(f.site)
+  const where = [site, f.theatre === '' ? '' : theatre(f.theatre), first ? (f.devices.length > 1 ? `${first.name} and ${f.devices.length - 1} more` : first.name) : ''].filter(Boolean).join(' · ')
   return (
     <div role="gridcell" className="fl-cell">
       <span className="fl-check" data-check aria-hidden="true"><span className={cx('fl-box', selected && 'fl-box-on')}>{selected && <Icon name="check" size={12} />}</span></span>

@@ -15,7 +15,7 @@ import { Button, ErrorState, Loading, Menu, Notice, Segmented, Skeleton, time, t
 import { addValue, Chips, CopyLink, countBy, FilterButton, flipValue, keepExisting, matches, noSelection, parseText, passes, readTerms, removeValue, SearchField, writeTerms, type Selection, type Term } from '@/ui/grid'
 import { count, plural } from '@/ui/units'
 import { SavedViews } from '../events/SavedViews'
-import { plainTitle } from '../rules/fields'
+import { plainTitle } from '../rules/title'
 import { ruleList } from '../rules/queries'
 import { Actions, BulkBar } from './Actions'
 import { DecisionDialog, type Asking } from './Dialogs'
@@ -90,7 +90,7 @@ export function FindingsPage() {
   }, [found, rules.data])
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
   const rows = useMemo(
-    () => rowsOf(found, grouping, { rule: (id) => ruleTitles.get(id) ?? id, device: names.device, theatre: names.theatre }, closed),
+    () => rowsOf(found, grouping, { rule: (id) => ruleTitles.get(id) || id, device: names.device, theatre: names.theatre }, closed),
     [found, grouping, ruleTitles, names, closed],
   )
 

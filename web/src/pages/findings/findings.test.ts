@@ -10,7 +10,7 @@ import { backwards, cannot, decided, untilTime, whatChanged } from './triage'
 const now = Date.parse('2026-03-01T10:00:00Z')
 const finding = (over: Partial<Finding> = {}): Finding => ({
   id: 'f1', rule: 'dicom.query-sweep', family: 'dicom', severity: 'medium', severity_why: [], confidence: 80, title: 'WS-1 asked PACS-1 for every patient', room: '', devices: [{ id: 'd1', name: 'WS-1' }, { id: 'd2', name: 'PACS-1' }],
-  theatre: 'or-1', case_state: 'in-case', count: 3, first: '2026-03-01T08:00:00Z', last: '2026-03-01T09:00:00Z', attack: ['T1213'], evidence: ['C-FIND with *'], state: 'open', assignee: '', outcome: '', snoozed_until: null, suppressed_by: '', suppressed_count: 0, revision: 1, ...over,
+  site: '', theatre: 'or-1', case_state: 'in-case', count: 3, first: '2026-03-01T08:00:00Z', last: '2026-03-01T09:00:00Z', attack: ['T1213'], evidence: ['C-FIND with *'], state: 'open', assignee: '', outcome: '', snoozed_until: null, suppressed_by: '', suppressed_count: 0, revision: 1, ...over,
 })
 const names = { rule: (id: string) => id, device: (id: string) => id, theatre: (id: string) => id }
 
@@ -34,6 +34,8 @@ describe('groups', () => {
   it('are called by what their titles have in common', () => {
     expect(commonTitle(['WS-1 asked PACS-1 for every patient', 'WS-2 asked PACS-1 for every patient'])).toBe('… asked PACS-1 for every patient')
     expect(commonTitle(['One alone'])).toBe('One alone')
+    expect(commonTitle(['WS-1: several devices use this name: A', 'PUMP-2: several devices use this name: B'])).toBe('… several devices use this name: …')
+    expect(commonTitle(['this', 'that'])).toBe('')
     expect(commonTitle([])).toBe('')
   })
 })

@@ -71,6 +71,9 @@ export function grouped(list: readonly Finding[], grouping: Grouping, names: Gro
 export function rowsOf(list: readonly Finding[], grouping: Grouping, names: GroupNames, closed: ReadonlySet<string>): Row[] {
   if (grouping === 'none') return list.map((finding) => ({ kind: 'finding', id: finding.id, finding, under: '' }))
   return grouped(list, grouping, names).flatMap((group): Row[] => {
+    // One alone of its rule says what its heading would.
+    const only = group.findings[0]
+    if (grouping === 'rule' && only && group.findings.length === 1) return [{ kind: 'finding', id: only.id, finding: only, under: '' }]
     const shut = closed.has(group.key)
     const head: Row = { kind: 'group', id: `\u0000${group.key}`, group, closed: shut }
     return shut ? [head] : [head, ...group.findings.map((finding): Row => ({ kind: 'finding', id: grouping === 'device' ? `${finding.id}\u0000${group.key}` : finding.id, finding, under: group.key }))]
@@ -88,7 +91,22 @@ export function commonTitle(titles: readonly string[]): string {
   const rest = words.map((w) => w.slice(lead.length))
   const tail: string[] = []
   for (let i = 1; rest.every((w) => w.length >= i && w[w.length - i] === rest[0]?.[rest[0].length - i]); i++) tail.unshift(rest[0]?.[rest[0].length - i] ?? '')
-  return [...lead, '…', ...tail].join(' ')
+  if (lead.length + tail.length > 0) return [...lead, '…', ...tail].join(' ')
+  const middle = commonRun(words)
+  return middle === '' ? '' : `… ${middle} …`
+}
+
+/** The longest run of words that all have. */
+function commonRun(all: readonly (readonly string[])[]): string {
+  const first = all[0] ?? []
+  const texts = all.map((words) => ` ${words.join(' ')} `)
+  for (let n = first.length - 1; n > 0; n--) {
+    for (let i = 0; i + n <= first.length; i++) {
+      const run = first.slice(i, i + n).join(' ')
+      if (texts.every((t) => t.includes(` ${run} `))) return run
+    }
+  }
+  return ''
 }
 
 // ---- what is new waits ------------------------------------------------------

@@ -89,16 +89,10 @@ export function MapPage() {
   const list = useMemo(() => [...nodes.values()], [nodes])
 
   const focus = useMemo(() => params.getAll('focus'), [params])
-  const unfolded = useMemo(() => {
-    const keys = new Set(params.getAll('u'))
-    for (const id of focus) {
-      const n = nodes.get(id)
-      if (n) keys.add(foldKey(n))
-    }
-    return keys
-  }, [params, focus, nodes])
   const folds = list.length > FOLD_ABOVE && params.get('all') !== '1'
-  const rows = useMemo(() => rowsOf(list, folds, unfolded), [list, folds, unfolded])
+  // As text: what is pinned changes often, and rows only with what it unfolds.
+  const unfolded = !folds ? '' : JSON.stringify([...new Set([...params.getAll('u'), ...focus.flatMap((id) => nodes.get(id) ?? []).map(foldKey)])].sort())
+  const rows = useMemo(() => rowsOf(list, folds, unfolded === '' ? none : new Set(JSON.parse(unfolded) as string[])), [list, folds, unfolded])
   const index = useMemo(() => rowIndex(rows), [rows])
   const byRow = useMemo(() => new Map(rows.map((r) => [r.id, r])), [rows])
   const at2d = useMemo(() => layOut(rows, { theatreOrder, classOrder, columnOrder, width }), [rows, theatreOrder, columnOrder, width])

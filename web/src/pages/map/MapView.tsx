@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drawn map. Rows are elements, so that they can be read, focused and
-// selected as text; links are painted on a canvas of the size of the window,
+// selected as text, those near the window only; links are painted on a canvas of the size of the window,
 // however tall the map is.
 
-import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react'
-import { ClassIcon, Icon, SeverityShape } from '@/ui'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react'
 import { bytes, plural } from '@/ui/units'
-import { COLUMN, GAP, HEAD, hit, MARGIN, ROW, route, shiftsOf, type Column, type Layout, type Path, type PlacedRow } from './layout'
+import { ColumnView } from './ColumnView'
+import { COLUMN, GAP, HEAD, hit, inSight, ROW, route, rowsInSight, sameSight, shiftsIn, shiftsOf, type Layout, type Path, type PlacedRow, type Sight } from './layout'
 import { neighbours, type Link, type Row } from './model'
-import { inks, paint, type Inks } from './paint'
+import { inks, MOST, MOST_MOVING, paint, type Inks } from './paint'
 
 interface Props {
   layout: Layout
@@ -31,19 +31,22 @@ export function MapView(p: Props) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const hovered = useRef<{ row: string | null; path: Path | null }>({ row: null, path: null })
   const [tip, setTip] = useState<{ x: number; y: number; link: Link } | null>(null)
+  const [leftOut, setLeftOut] = useState(0)
   const [cursor, setCursor] = useState<string | null>(null)
   const colours = useRef<Inks | null>(null)
   const revealed = useRef<string | null>(null)
+  const wanted = useRef<string | null>(null) // the row that gets the focus once it is drawn
   // Columns that are shorter than the tallest stay in sight; links follow them.
   const routed = useRef<{ links: readonly Link[]; at: Layout; key: string; paths: Path[] } | null>(null)
   const pathsAt = useCallback(() => {
     const box = scroller.current
     const shifts = box ? shiftsOf(at, box.scrollTop, box.clientHeight) : []
     const key = shifts.join()
-    if (routed.current?.links !== links || routed.current.at !== at || routed.current.key !== key) routed.current = { links, at, key, paths: route(links, at, shifts) }
+    if (routed.current?.links !== links || routed.current.at !== at || routed.current.key !== key) routed.current = { links, at, key, paths: route(bySize(links), at, shifts) }
     return routed.current.paths
   }, [links, at])
 
+  const moving = useRef<ReturnType<typeof setTimeout>>(undefined)
   const draw = useCallback(() => {
     const c = canvas.current
     const box = scroller.current
@@ -57,15 +60,14 @@ export function MapView(p: Props) {
       return pinned.size === 0 || pinned.has(l.from) || pinned.has(l.to)
     }
     const isolated = path !== null || row !== null || only !== null || pinned.size > 0
-    paint(c, pathsAt(), { left: box.scrollLeft, top: box.scrollTop, width: box.clientWidth, height: box.clientHeight }, colours.current, isolated ? strong : null)
+    const left = paint(c, pathsAt(), { left: box.scrollLeft, top: box.scrollTop, width: box.clientWidth, height: box.clientHeight }, colours.current, isolated ? strong : null, moving.current === undefined ? MOST : MOST_MOVING)
+    if (moving.current === undefined) setLeftOut(isolated ? 0 : left)
     // The rows that belong to what is strong stay at full strength too.
     const root = sheet.current
     if (!root) return
     root.classList.toggle('map-isolated', isolated)
-    for (const el of root.querySelectorAll('.map-near')) el.classList.remove('map-near')
-    if (!isolated) return
-    const near = path ? new Set([path.link.from, path.link.to]) : row !== null ? neighbours(links, new Set([row])) : only ? endsOf(links.filter(only)) : neighbours(links, pinned)
-    for (const id of near) root.querySelector(`[data-row="${CSS.escape(id)}"]`)?.classList.add('map-near')
+    const near = !isolated ? null : path ? new Set([path.link.from, path.link.to]) : row !== null ? neighbours(links, new Set([row])) : only ? endsOf(links.filter(only)) : neighbours(links, pinned)
+    for (const el of root.querySelectorAll<HTMLElement>('.map-row')) el.classList.toggle('map-near', near?.has(el.dataset['row'] ?? '') ?? false)
   }, [pathsAt, links, pinned, only])
 
   const frame = useRef(0)
@@ -73,10 +75,26 @@ export function MapView(p: Props) {
     cancelAnimationFrame(frame.current)
     frame.current = requestAnimationFrame(draw)
   }, [draw])
+  const [sight, setSight] = useState<Sight>({ top: 0, left: 0, width: 0, height: 0 })
+  const look = useCallback(() => {
+    const box = scroller.current
+    if (!box) return
+    const now = inSight(box.scrollLeft, box.scrollTop, box.clientWidth, box.clientHeight)
+    setSight((old) => (sameSight(old, now) ? old : now))
+  }, [])
+  useLayoutEffect(look, [look, at])
+  // Rows that came into sight are marked as those that were there.
   useLayoutEffect(() => {
     draw()
     return () => cancelAnimationFrame(frame.current)
-  }, [draw])
+  }, [draw, sight])
+  useLayoutEffect(() => {
+    if (wanted.current === null) return
+    const row = sheet.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(wanted.current)}"] .map-name`)
+    if (!row) return
+    wanted.current = null
+    row.focus({ preventScroll: true })
+  })
 
   const { onSize } = p
   useEffect(() => {
@@ -85,6 +103,7 @@ export function MapView(p: Props) {
     const size = new ResizeObserver(() => {
       onSize(box.clientWidth)
       box.style.setProperty('--view', `${box.clientHeight}px`)
+      look()
       redraw()
     })
     size.observe(box)
@@ -101,7 +120,7 @@ export function MapView(p: Props) {
       theme.disconnect()
       system.removeEventListener('change', again)
     }
-  }, [redraw, onSize])
+  }, [redraw, look, onSize])
 
   const toSight = useCallback((id: string) => {
     const place = at.place.get(id)
@@ -118,8 +137,21 @@ export function MapView(p: Props) {
     // Once: what comes later must not take the focus from where it is then.
     if (revealed.current === p.reveal) return
     revealed.current = p.reveal
-    sheet.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(p.reveal)}"] .map-name`)?.focus({ preventScroll: true })
+    wanted.current = p.reveal
   }, [p.reveal, toSight, at])
+
+  // All lines come back when the hand rests.
+  const onScroll = () => {
+    clearTimeout(moving.current)
+    moving.current = setTimeout(() => {
+      moving.current = undefined
+      redraw()
+    }, 120)
+    look()
+    redraw()
+    setTip(null)
+  }
+  useEffect(() => () => clearTimeout(moving.current), [])
 
   const rowAt = (e: MouseEvent) => (e.target as HTMLElement).closest<HTMLElement>('[data-row]')?.dataset['row'] ?? null
   const setHover = (row: string | null, path: Path | null) => {
@@ -157,14 +189,15 @@ export function MapView(p: Props) {
 
   const names = useMemo(() => new Map(at.columns.flatMap((c) => c.rows.map((r) => [r.row.id, r.row] as const))), [at])
   const active = cursor !== null && names.has(cursor) ? cursor : (at.columns[0]?.rows[0]?.row.id ?? null)
+  const shifts = useMemo(() => shiftsIn(at, sight), [at, sight])
   const onKey = (e: KeyboardEvent) => {
     if (active === null) return
     const next = neighbourRow(at, active, e.key)
     const row = names.get(active)
     if (next !== null) {
+      wanted.current = next
       setCursor(next)
       toSight(next)
-      requestAnimationFrame(() => sheet.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(next)}"] .map-name`)?.focus({ preventScroll: true }))
     } else if (e.key === 'Enter' || e.key === ' ') p.onPin([active], e.shiftKey)
     else if (e.key === '+' && row?.folded) p.onUnfold(row)
     else if (e.key === 'Escape' && (pinned.size > 0 || only)) p.onPin([], false)
@@ -174,7 +207,7 @@ export function MapView(p: Props) {
   }
 
   return (
-    <div ref={scroller} className="map-scroll" onScroll={() => { redraw(); setTip(null) }}>
+    <div ref={scroller} className="map-scroll" onScroll={onScroll}>
       <div
         ref={sheet} className="map-sheet" role="group" aria-label="Map. Arrow keys move between devices, Enter shows what one talks to. The matrix and the list have the same as tables."
         style={{ width: at.width, height: at.height }} onMouseMove={onMove} onMouseLeave={onLeave} onClick={onClick} onKeyDown={onKey}
@@ -185,9 +218,20 @@ export function MapView(p: Props) {
         onBlur={() => setHover(null, null)}
       >
         <div className="map-canvas-at"><canvas ref={canvas} aria-hidden="true" /></div>
-        {at.columns.map((c) => (
-          <ColumnView key={c.zone} column={c} zoneName={p.zoneName} theatreName={p.theatreName} pinned={pinned} silent={p.silent} active={active} onUnfold={p.onUnfold} />
-        ))}
+        {at.columns.map((c, i) => {
+          const [from, to] = rowsInSight(c, sight, shifts[i] ?? 0)
+          return (
+            <ColumnView
+              key={c.zone} column={c} from={from} to={to} zoneName={p.zoneName} theatreName={p.theatreName} pinned={pinned} silent={p.silent}
+              active={active !== null && at.place.get(active)?.column === i ? active : null} onUnfold={p.onUnfold}
+            />
+          )
+        })}
+        {leftOut > 0 && (
+          <p className="map-note">
+            {plural(leftOut, 'smaller conversation')} in sight {leftOut === 1 ? 'is' : 'are'} not drawn. Point at a device to see all of its own.
+          </p>
+        )}
         {tip && (
           <div className="map-tip" style={{ left: Math.min(tip.x + 14, at.width - 300), top: tip.y + 14 }}>
             <strong>{names.get(tip.link.from)?.name} → {names.get(tip.link.to)?.name}</strong>
@@ -199,6 +243,14 @@ export function MapView(p: Props) {
       </div>
     </div>
   )
+}
+
+const sorted = new WeakMap<readonly Link[], Link[]>()
+/** The largest first. */
+function bySize(links: readonly Link[]): Link[] {
+  let list = sorted.get(links)
+  if (!list) sorted.set(links, (list = [...links].sort((a, b) => b.bytes - a.bytes)))
+  return list
 }
 
 const endsOf = (links: readonly Link[]) => new Set(links.flatMap((l) => [l.from, l.to]))
@@ -219,31 +271,3 @@ function neighbourRow(at: Layout, id: string, key: string): string | null {
   for (const r of other?.rows ?? []) if (best === null || Math.abs(r.y - place.y) < Math.abs(best.y - place.y)) best = r
   return best?.row.id ?? null
 }
-
-interface ColumnProps { column: Column; zoneName: (z: string) => string; theatreName: (t: string) => string; pinned: ReadonlySet<string>; silent: ReadonlySet<string>; active: string | null; onUnfold: (row: Row) => void }
-
-const ColumnView = memo(function ColumnView({ column, zoneName, theatreName, pinned, silent, active, onUnfold }: ColumnProps) {
-  return (
-    <section className="map-column" style={{ marginInlineStart: column.x, width: COLUMN, height: column.bottom, top: `min(0px, calc(var(--view) - ${column.bottom + MARGIN}px))` }} aria-label={zoneName(column.zone)}>
-      <h2 className="map-zone" style={{ height: HEAD - 6 }}>
-        <span className="grid-cut">{zoneName(column.zone)}</span> <span className="quiet">{column.devices}</span>
-      </h2>
-      {column.groups.map((g) => <h3 key={g.theatre} className="map-theatre" style={{ top: g.y }}>{g.theatre === '' ? 'No theatre' : theatreName(g.theatre)}</h3>)}
-      {column.rows.map(({ row, y }) => (
-        <div key={row.id} data-row={row.id} className={`map-row${pinned.has(row.id) ? ' map-pinned' : ''}${silent.has(row.id) ? ' map-silent' : ''}${row.folded ? ' map-folded' : ''}`} style={{ top: y - ROW / 2, height: ROW }}>
-          <button type="button" className="map-name" tabIndex={row.id === active ? 0 : -1} aria-pressed={pinned.has(row.id)} title={`${row.name} (${row.className})`}>
-            <ClassIcon class={row.class} size={14} label={row.className} />
-            <span className="grid-cut">{row.name}</span>
-            {(row.worst === 'critical' || row.worst === 'high' || row.worst === 'medium') && <SeverityShape level={row.worst} size={10} label />}
-          </button>
-          {row.folded && (
-            <button type="button" className="map-unfold" data-unfold="" tabIndex={-1} aria-label={`Unfold ${row.name}`} title="Show each device" onClick={() => onUnfold(row)}>
-              <Icon name="plus" size={12} />
-            </button>
-          )}
-        </div>
-      ))}
-    </section>
-  )
-})
-

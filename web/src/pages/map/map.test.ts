@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import type { MapEdge, MapNode } from '../../api/types'
-import { COLUMN, hit, layout, route, shiftsOf, theatreColumns } from './layout'
+import { COLUMN, hit, inSight, layout, route, rowsInSight, shiftsIn, shiftsOf, theatreColumns } from './layout'
 import { cellKey, matrix, shade } from './matrix'
 import { arrange, foldKey, linksOf, linkWidth, MANY, neighbours, OUTSIDE, reachesMany, rowIndex, rowsOf } from './model'
 import { jump, positionOf, positions, STEP, windowAt, windowOf } from './replay'
@@ -96,6 +96,10 @@ describe('layout', () => {
   })
 })
 
+function never(): never {
+  throw new Error('there is a second column')
+}
+
 describe('routes', () => {
   const nodes = [node('a', 'x'), node('b', 'x'), node('c', 'y'), node('d', 'y')]
   const rows = rowsOf(nodes, false, none)
@@ -125,6 +129,22 @@ describe('routes', () => {
     expect(p?.points.at(-1)).toBe((l.place.get('s')?.y ?? 0) + 500)
     // Scrolled to the end, no column stands below the map.
     expect(Math.max(...shiftsOf(l, 99_999, 400).map((d, i) => d + (l.columns[i]?.bottom ?? 0)))).toBeLessThanOrEqual(l.height)
+  })
+  it('has elements for the rows that the window shows, wherever it is, and for few others', () => {
+    const tall = layout(rowsOf([...Array.from({ length: 3000 }, (_, i) => node(`t${i}`, 'x')), ...Array.from({ length: 40 }, (_, i) => node(`s${i}`, 'y'))], false, none), order)
+    for (let top = 0; top < tall.height; top += 37) {
+      const exact = shiftsOf(tall, top, 700)
+      const sight = inSight(0, top, 900, 700)
+      const shifts = shiftsIn(tall, sight)
+      tall.columns.forEach((c, i) => {
+        const [from, to] = rowsInSight(c, sight, shifts[i] ?? 0)
+        const seen = c.rows.flatMap((r, n) => (r.y + (exact[i] ?? 0) > top && r.y + (exact[i] ?? 0) < top + 700 ? [n] : []))
+        if (seen.length > 0) expect([from <= (seen[0] ?? 0), to > (seen.at(-1) ?? 0)]).toEqual([true, true])
+        expect(to - from).toBeLessThan(80)
+      })
+    }
+    // A column far to the side has none.
+    expect(rowsInSight(tall.columns[1] ?? never(), inSight(5000, 0, 900, 700), 0)).toEqual([0, 0])
   })
   it('are found under the pointer', () => {
     const paths = route(linksOf([edge('a', 'c'), edge('a', 'b')], index), at)

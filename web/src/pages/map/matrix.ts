@@ -3,7 +3,7 @@
 // a zone unfolds to its classes, a class to its devices.
 
 import type { MapEdge, MapNode } from '../../api/types'
-import { zoneOrder } from './layout'
+import { byName, zoneOrder } from './layout'
 import { zoneOf } from './model'
 
 export interface AxisItem {
@@ -36,7 +36,9 @@ export function matrix(
     const zone = zoneOf(n)
     const classes = zones.get(zone) ?? new Map<string, MapNode[]>()
     zones.set(zone, classes)
-    classes.set(n.class, [...(classes.get(n.class) ?? []), n])
+    const members = classes.get(n.class)
+    if (members) members.push(n)
+    else classes.set(n.class, [n])
   }
   const axis: AxisItem[] = []
   const index = new Map<string, number>()
@@ -60,7 +62,7 @@ export function matrix(
         for (const n of members) index.set(n.id, classAt)
         continue
       }
-      for (const n of [...members].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))) {
+      for (const n of [...members].sort((a, b) => byName(a.name, b.name))) {
         index.set(n.id, axis.push({ key: `d:${n.id}`, label: n.name, level: 2, open: false, opens: false, devices: 1, device: n.id }) - 1)
       }
     }

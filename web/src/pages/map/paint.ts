@@ -18,7 +18,13 @@ export function inks(canvas: HTMLCanvasElement): Inks {
 
 export interface View { left: number; top: number; width: number; height: number }
 
-export function paint(canvas: HTMLCanvasElement, paths: readonly Path[], view: View, ink: Inks, strong: ((l: Link) => boolean) | null): void {
+/** More lines than this at once say nothing and take long; the largest, and all that are not in policy, are what is left. */
+export const MOST = 1500
+/** And while the map is moved under the hand. */
+export const MOST_MOVING = 300
+
+/** Paints the paths, which come largest first. Returns how many are in sight and not painted. */
+export function paint(canvas: HTMLCanvasElement, paths: readonly Path[], view: View, ink: Inks, strong: ((l: Link) => boolean) | null, most = MOST): number {
   const ratio = window.devicePixelRatio || 1
   const w = Math.round(view.width * ratio)
   const h = Math.round(view.height * ratio)
@@ -29,12 +35,13 @@ export function paint(canvas: HTMLCanvasElement, paths: readonly Path[], view: V
     canvas.style.height = `${view.height}px`
   }
   const c = canvas.getContext('2d')
-  if (!c) return
+  if (!c) return 0
   c.setTransform(ratio, 0, 0, ratio, 0, 0)
   c.clearRect(0, 0, view.width, view.height)
   c.translate(-view.left, -view.top)
   c.lineCap = 'butt'
-  const seen = paths.filter((p) => p.bottom >= view.top - 20 && p.top <= view.top + view.height + 20)
+  const inSight = paths.filter((p) => p.bottom >= view.top - 20 && p.top <= view.top + view.height + 20 && p.right >= view.left && p.left <= view.left + view.width)
+  const seen = inSight.length <= most ? inSight : inSight.filter((p, i) => i < most || strong?.(p.link) || (most === MOST && p.link.policy === 'out'))
   // Faint ones first, so that nothing hides what matters; what is not in policy last.
   const layers: [number, (p: Path) => boolean][] = strong
     ? [[0.07, (p) => !strong(p.link)], [0.9, (p) => strong(p.link) && p.link.policy !== 'out'], [1, (p) => strong(p.link) && p.link.policy === 'out']]
@@ -54,6 +61,7 @@ export function paint(canvas: HTMLCanvasElement, paths: readonly Path[], view: V
   c.setLineDash([])
   label(c, seen, ink, strong)
   c.globalAlpha = 1
+  return inSight.length - seen.length
 }
 
 function trace(c: CanvasRenderingContext2D, points: readonly number[]): void {

@@ -13,7 +13,7 @@ import { Button, Confirm, cx, Empty, ErrorState, Icon, Loading, Menu, IconButton
 import { SearchField } from '@/ui/grid'
 import { count, plural } from '@/ui/units'
 import { baselines, ruleList } from './queries'
-import { plainTitle } from './fields'
+import { plainTitle } from './title'
 
 const stateName: Record<Baseline['state'], string> = { learning: 'Learning', ready: 'Ready', frozen: 'Held' }
 

@@ -12,7 +12,8 @@ import {
 } from '@/ui/grid'
 import { count, plural } from '@/ui/units'
 import { ruleColumns } from './columns'
-import { fieldName, plainTitle, ruleFields, searchText, valueName, valuesOf, type RuleField } from './fields'
+import { fieldName, ruleFields, searchText, valueName, valuesOf, type RuleField } from './fields'
+import { plainTitle } from './title'
 import { ruleList } from './queries'
 
 const layout = layoutOf(ruleColumns, [{ id: 'severity', down: true }])

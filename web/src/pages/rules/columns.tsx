@@ -7,7 +7,8 @@ import { cx, Icon, SeverityShape, severityName, severityRank, Time } from '@/ui'
 import type { Choice, Column } from '@/ui/grid'
 import { compact, count } from '@/ui/units'
 import { familyName } from '../findings/fields'
-import { baselineName, fieldName, kindName, nanoseconds, noiseBucket, originName, plainTitle, stateName, valueName, type RuleField } from './fields'
+import { baselineName, fieldName, kindName, nanoseconds, noiseBucket, originName, stateName, valueName, type RuleField } from './fields'
+import { plainTitle } from './title'
 
 const none = <span className="grid-none">–</span>
 const choice = (field: RuleField, value: string): Choice => ({ field, value, label: `${fieldName[field]}: ${valueName(field, value)}` })

@@ -3,6 +3,7 @@
 
 import type { RuleRow, Severity } from '@/api/types'
 import { familyName } from '../findings/fields'
+import { plainTitle } from './title'
 
 export const ruleFields = ['family', 'severity', 'state', 'kind', 'origin', 'baseline', 'noise', 'attack'] as const
 export type RuleField = (typeof ruleFields)[number]
@@ -45,13 +46,6 @@ export function valueName(field: RuleField, value: string): string {
     case 'attack': return value === '' ? 'none' : value
   }
 }
-
-/** A rule's title without the braces of what it fills in. */
-export function plainTitle(title: string): string {
-  const words = title.replace(/\{(\w+)\}/g, (_, name: string) => placeholder[name] ?? `‹${name.replace(/_/g, ' ')}›`)
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
-const placeholder: Record<string, string> = { src: 'a device', dst: 'another device', device: 'a device', peer: 'another device', count: 'n', window: 'a window of time', theatre: 'the room' }
 
 const texts = new WeakMap<RuleRow, string>()
 export function searchText(r: RuleRow): string {

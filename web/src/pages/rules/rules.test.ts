@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import { lineOf, template } from './editor'
-import { nanoseconds, noiseBucket, plainTitle } from './fields'
+import { nanoseconds, noiseBucket } from './fields'
 import { lasting, scheduleWords } from './schedule'
+import { plainTitle } from './title'
 
 const window = { repeat: 'once' as const, from: '2026-11-22', until: '', at: '22:30', minutes: 120, weekdays: [], nth: 0, zone: 'Europe/Berlin' }
 
@@ -27,6 +28,17 @@ describe('the editor of rules', () => {
 describe('the figures of a rule', () => {
   it.each([[0, '–'], [350, '350\u00a0ns'], [1250, '1.3\u00a0µs'], [42_000, '42\u00a0µs'], [3_200_000, '3.2\u00a0ms']])('%i ns is %s', (n, want) => expect(nanoseconds(n)).toBe(want))
   it.each([[-1, 'none'], [0, 'quiet'], [20, 'some'], [61, 'noisy']])('%i percent is %s', (n, want) => expect(noiseBucket(n)).toBe(want))
-  it('marks in its title what is filled in', () => expect(plainTitle('{mac} answers')).toBe('‹mac› answers'))
-  it('has a title without braces', () => expect(plainTitle('{src} was refused by {dst} {count} times in {window}')).toBe('A device was refused by another device n times in a window of time'))
+})
+
+describe('the title of a rule, about no finding in particular,', () => {
+  it.each([
+    ['{src} was refused by {dst} {count} times in {window}', 'A device was refused by another many times in a short time'],
+    ['{dst} in {theatre} answers {dst}', 'A device in a theatre answers a device'],
+    ['{src} has not been heard for {silence}; it spoke every {usual}', 'A device has not been heard for a while'],
+    ['{src} reported values every {usual} and has been silent for {silence}', 'A device reported values every so often and has been silent for a while'],
+    ['{src} ({class}) stored an object on {dst}; such a device makes no images', 'A device stored an object on another; such a device makes no images'],
+    ['{src} floods {dst} with associations: {count} in {window}, and none brings an image', 'A device floods another with associations'],
+    ['{src} reported {the_odd_thing}', 'A device reported a certain the odd thing'],
+    ['Nothing in braces (at all)', 'Nothing in braces (at all)'],
+  ])('%s: %s', (title, want) => expect(plainTitle(title)).toBe(want))
 })

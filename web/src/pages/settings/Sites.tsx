@@ -25,7 +25,7 @@ export function Sites() {
   const { hub, sites } = data.bus
   if (sites.length > 0) {
     return (
-      <Section title="Sites" lead="This server is a hub: it takes over what these sites see. Their theatres, devices and events stand together here; a sensor’s name says where an event is from.">
+      <Section title="Sites" lead="This server is a hub: it takes over what these sites see. Their theatres, devices and events stand beside its own; the switch at the top shows one site alone. The same address at two sites is two devices.">
         <Table sites={sites} />
       </Section>
     )

@@ -3,7 +3,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, ApiError } from '@/api/client'
 import type { Theatre } from '@/api/types'
-import { Button, Dialog, ErrorNote, Field, toast } from '@/ui'
+import { useSites } from '@/shell/site'
+import { Button, Dialog, ErrorNote, Field, Select, toast } from '@/ui'
 import { Conflict, isConflict } from './Conflict'
 import { parsePrefixes, parseVLANs } from './networks'
 
@@ -21,6 +22,9 @@ export function TheatreDialog({ theatre, order, onClose }: { theatre: Theatre | 
   const client = useQueryClient()
   const [base, setBase] = useState(theatre)
   const [form, setForm] = useState(() => toForm(theatre))
+  const sites = useSites()
+  const several = sites.all.length > 1
+  const [at, setAt] = useState(() => sites.all.find((s) => (base ? (s.own ? base.site === '' : s.name === base.site) : s.name === sites.chosen || (sites.chosen === '' && s.own)))?.name ?? '')
   const [theirs, setTheirs] = useState<Theatre | null>(null)
   const [tried, setTried] = useState(false)
   const vlans = parseVLANs(form.vlans)
@@ -29,7 +33,7 @@ export function TheatreDialog({ theatre, order, onClose }: { theatre: Theatre | 
 
   const save = useMutation({
     mutationFn: async (revision: number | undefined) => {
-      const body = { name: form.name.trim(), building: form.building.trim(), contact: form.contact.trim(), vlans: vlans.values, prefixes: prefixes.values }
+      const body = { name: form.name.trim(), building: form.building.trim(), contact: form.contact.trim(), vlans: vlans.values, prefixes: prefixes.values, ...(several ? { site: at } : {}) }
       if (!base) return api.post<Theatre>('/theatres', { ...body, order })
       return api.put<Theatre>(`/theatres/${encodeURIComponent(base.id)}`, { ...base, ...body, revision })
     },
@@ -78,6 +82,7 @@ export function TheatreDialog({ theatre, order, onClose }: { theatre: Theatre | 
         }}
       >
         <Field label="Name" help="As the people who work there say it: OR 3." value={form.name} error={problems.name} onChange={set('name')} maxLength={60} autoFocus />
+        {several && <Select label="Site" help="Its devices are those that are seen there." value={at} onChange={(e) => setAt(e.target.value)} options={sites.all.map((s) => ({ value: s.name, label: s.title }))} />}
         <Field label="VLANs" help="Numbers, with commas between: 110, 111." inputMode="numeric" value={form.vlans} error={problems.vlans} onChange={set('vlans')} />
         <Field label="Addresses" help="Ranges, with commas between: 10.20.110.0/24." className="mono-input" value={form.prefixes} error={problems.prefixes} onChange={set('prefixes')} />
         <Field label="Building" value={form.building} onChange={set('building')} maxLength={120} />

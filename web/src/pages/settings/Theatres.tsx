@@ -7,6 +7,7 @@ import { api } from '@/api/client'
 import { theatres } from '@/api/queries'
 import type { Theatre } from '@/api/types'
 import { useMay } from '@/shell/access'
+import { useSites } from '@/shell/site'
 import { Button, Confirm, Empty, ErrorState, IconButton, Loading, Skeleton, toast, toastError } from '@/ui'
 import { Section } from './Section'
 import { TheatreDialog } from './TheatreDialog'
@@ -18,6 +19,8 @@ export function Theatres() {
   const [editing, setEditing] = useState<Theatre | 'new' | null>(null)
   const [deleting, setDeleting] = useState<Theatre | null>(null)
   const refresh = () => client.invalidateQueries({ queryKey: ['theatres'] })
+  const sites = useSites()
+  const several = sites.all.length > 1
 
   const swap = useMutation({
     mutationFn: async ([a, b]: [Theatre, Theatre]) => {
@@ -62,6 +65,7 @@ export function Theatres() {
           <thead>
             <tr>
               <th scope="col">Name</th>
+              {several && <th scope="col">Site</th>}
               <th scope="col">Building</th>
               <th scope="col">VLANs</th>
               <th scope="col">Addresses</th>
@@ -79,6 +83,7 @@ export function Theatres() {
                     {t.name}
                   </Link>
                 </th>
+                {several && <td data-label="Site">{sites.all.find((s) => (s.own ? t.site === '' : s.name === t.site))?.title ?? t.site}</td>}
                 <td data-label="Building">{t.building || '–'}</td>
                 <td data-label="VLANs">{t.vlans.join(', ') || '–'}</td>
                 <td data-label="Addresses" className="mono">

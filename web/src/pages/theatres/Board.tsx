@@ -9,6 +9,7 @@ import type { Board as Data, Light as LightValue, Tile } from '@/api/types'
 import { useMay } from '@/shell/access'
 import { useKeys } from '@/shell/keys'
 import { Page } from '@/shell/Page'
+import { useSites } from '@/shell/site'
 import { useURLValue } from '@/shell/urlstate'
 import { Button, cx, Empty, ErrorState, levelName, LightShape, Loading, Notice, Skeleton, Time, units } from '@/ui'
 import './board.css'
@@ -104,6 +105,7 @@ function Tiles({ tiles }: { tiles: Tile[] }) {
 
 export function TileView({ tile: t, big }: { tile: Tile; big?: boolean }) {
   const level = worst(t)
+  const site = useSites().title(t.site)
   return (
     <article className={cx('tile', `tile-${level}`, big && 'tile-big')}>
       <header className="tile-head">
@@ -111,6 +113,7 @@ export function TileView({ tile: t, big }: { tile: Tile; big?: boolean }) {
           <Link to="/theatres/$id" params={{ id: t.id }} className="tile-link">
             {t.name}
           </Link>
+          {site !== '' && <span className="tile-site"> {site}</span>}
         </h2>
         <p className={`tile-case tile-case-${t.state}`}>
           <CaseSign state={t.state} />

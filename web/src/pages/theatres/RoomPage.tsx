@@ -12,6 +12,7 @@ import { CaseState } from './CaseState'
 import { ImagingPath } from './ImagingPath'
 import { LastHour } from './LastHour'
 import './room.css'
+import { alike } from './words'
 
 const groupName: Record<Room['groups'][number]['name'], string> = { imaging: 'Imaging', display: 'Display', robot: 'Robot, table and navigation', anaesthesia: 'Anaesthesia', it: 'IT', other: 'Other' }
 
@@ -102,7 +103,7 @@ function Findings({ list, total, theatre, contact }: { list: Finding[]; total: n
         <p className="quiet">Nothing is open in this room.</p>
       ) : (
         <ul className="room-findings">
-          {list.map((f) => (
+          {alike(list).map(({ first: f, more }) => (
             <li key={f.id}>
               <div className="rf-head">
                 <Severity level={f.severity} />
@@ -118,6 +119,11 @@ function Findings({ list, total, theatre, contact }: { list: Finding[]; total: n
                     </Link>
                   ))}
                   {f.devices.length > 3 && <span className="quiet">and {f.devices.length - 3} more</span>}
+                </p>
+              )}
+              {more > 0 && (
+                <p className="rf-more">
+                  <Link to="/findings" search={{ is: [`theatre:${theatre}`, `rule:${f.rule}`] }}>and {units.count(more)} more of the same</Link>
                 </p>
               )}
             </li>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
-import type { Board, Light, Tile } from '@/api/types'
-import { boardSentence, wallColumns, worst } from './words'
+import type { Board, Finding, Light, Tile } from '@/api/types'
+import { alike, boardSentence, wallColumns, worst } from './words'
 
 const light = (level: Light['level']): Light => ({ level, sentence: '' })
 const tile = (name: string, images: Light['level'], state: Tile['state'] = 'idle'): Tile => ({
@@ -13,7 +13,7 @@ const tile = (name: string, images: Light['level'], state: Tile['state'] = 'idle
   source: '',
   lights: { devices: light('calm'), images: light(images), network: light('calm') },
   devices: 1,
-  findings: 0,
+  findings: 0, site: '',
 })
 const board = (...theatres: Tile[]): Board => ({ time: '', theatres, unassigned_devices: 0 })
 const plain = (s: string) => s.replace(/\u00a0/g, ' ')
@@ -48,5 +48,13 @@ describe('the wall', () => {
       const cols = wallColumns(n, 1920, 1080)
       expect(cols * Math.ceil(n / cols)).toBeGreaterThanOrEqual(n)
     }
+  })
+})
+
+describe('what is open in a room', () => {
+  const f = (id: string, rule: string, room: string, title = id): Finding => ({ id, rule, room, title }) as Finding
+  it('is said once where it is the same to the room', () => {
+    const said = alike([f('1', 'a', 'A message came twice.'), f('2', 'b', 'A message came twice.'), f('3', 'a', 'A message came twice.'), f('4', 'a', 'Another.'), f('5', 'c', ''), f('6', 'c', '')])
+    expect(said.map((g) => [g.first.id, g.more])).toEqual([['1', 1], ['2', 0], ['4', 0], ['5', 0], ['6', 0]])
   })
 })

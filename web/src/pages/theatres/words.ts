@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sentences of the board.
-import type { Board, CaseState, Severity, Tile } from '@/api/types'
+import type { Board, CaseState, Finding, Severity, Tile } from '@/api/types'
 import { levelRank, type Level } from '@/ui/Light'
 import { plural } from '@/ui/units'
 
@@ -53,3 +53,15 @@ export function wallColumns(n: number, width: number, height: number): number {
 }
 
 export const severityOrder: Severity[] = ['critical', 'high', 'medium', 'low', 'info', 'unknown']
+
+/** Findings that say the same to the room are said once: the worst or newest of them, and how many more there are. */
+export function alike(list: readonly Finding[]): { first: Finding; more: number }[] {
+  const groups = new Map<string, { first: Finding; more: number }>()
+  for (const f of list) {
+    const key = `${f.rule}\n${f.room || f.title}`
+    const group = groups.get(key)
+    if (group) group.more++
+    else groups.set(key, { first: f, more: 0 })
+  }
+  return [...groups.values()]
+}

@@ -122,7 +122,7 @@ export function Grid<T>(p: GridProps<T>) {
 
   useImperativeHandle(p.ref, () => ({
     focus: () => scroller.current?.focus(),
-    toTop: () => scroller.current?.scrollTo({ top: 0 }),
+    toTop: () => void scroller.current?.scrollTo({ top: 0 }), // some browsers return a promise here
     move: (by) => {
       scroller.current?.focus()
       go(Math.min(rows.length - 1, Math.max(0, activeIndex + by)), activeColumn)

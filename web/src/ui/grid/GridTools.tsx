@@ -2,6 +2,7 @@
 // What a person can do to a grid as a whole: choose and order columns, density,
 // export what is shown, copy the link to exactly this view.
 
+import { linkHere } from '@/api/site'
 import { Button, IconButton } from '../Button'
 import { copy } from '../Copyable'
 import { Checkbox } from '../Field'
@@ -57,7 +58,7 @@ export function CopyLink() {
   return (
     <IconButton
       icon="link" label="Copy the link to exactly this view"
-      onClick={() => void copy(location.href).then((done) => toast(done ? 'Link copied. It opens exactly this view.' : 'The browser refused to copy. The link is in the address bar.'))}
+      onClick={() => void copy(linkHere()).then((done) => toast(done ? 'Link copied. It opens exactly this view.' : 'The browser refused to copy. The link is in the address bar.'))}
     />
   )
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DropdownMenu as M } from 'radix-ui'
-import { useEffect, useRef, type ReactNode } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { cx } from '../cx'
 import { Icon } from '../Icon'
+import { landmark } from '../place'
 import { Keys } from '../Kbd'
 import type { MenuEntry, MenuProps } from '../Menu'
 import '../menu.css'
@@ -10,6 +11,7 @@ import '../menu.css'
 /** Mounted open, by its first use. `byKey`: then the first entry has the focus. */
 export function MenuOverlay({ trigger, entries, align = 'start', side = 'bottom', label, byKey }: MenuProps & { byKey: boolean }) {
   const content = useRef<HTMLDivElement>(null)
+  const [at] = useState(() => landmark(document.activeElement)) // who opened it has the focus
   useEffect(() => {
     if (!byKey) return
     // Radix knows only of keys that were pressed after it was there.
@@ -19,7 +21,7 @@ export function MenuOverlay({ trigger, entries, align = 'start', side = 'bottom'
   return (
     <M.Root modal={false} defaultOpen>
       <M.Trigger asChild>{trigger}</M.Trigger>
-      <M.Portal>
+      <M.Portal container={at}>
         <M.Content ref={content} className="menu" align={align} side={side} sideOffset={4} collisionPadding={8} aria-label={label} loop>
           {entries.map(entry)}
         </M.Content>
