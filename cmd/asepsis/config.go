@@ -17,6 +17,8 @@ import (
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/platform/telemetry"
+	"github.com/asepsis/asepsis/prove/identity/service"
+	"github.com/asepsis/asepsis/prove/ledger"
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/respond/api"
 	"github.com/asepsis/asepsis/see/advisory"
@@ -46,6 +48,8 @@ type settings struct {
 	Advisories advisory.Config      `yaml:"advisories" doc:"How devices are compared with published vulnerabilities."`
 	Console    api.Config           `yaml:"console" doc:"The console and the API."`
 	Access     access.Config        `yaml:"access" doc:"Who may log in, and how."`
+	Identity   service.Config       `yaml:"identity" doc:"The site's certificate authority, and enrolment."`
+	Ledger     ledger.Config        `yaml:"ledger" doc:"The custody ledger, its checkpoints and witnesses."`
 	Telemetry  telemetry.Config     `yaml:"telemetry" doc:"Logs and profiles."`
 }
 
@@ -56,7 +60,7 @@ type site struct {
 func defaults() settings {
 	return settings{
 		Sensor: sensor.Default(), Live: live.Default(), Inventory: inventory.Default(), Watch: watch.Default(), Bus: bus.Default(),
-		Store: store.Default(), Recorder: recorder.Default(), Advisories: advisory.Default(), Detect: detect.Default(), Console: api.Default(), Access: access.Default(), Telemetry: telemetry.Default(),
+		Store: store.Default(), Recorder: recorder.Default(), Advisories: advisory.Default(), Detect: detect.Default(), Console: api.Default(), Access: access.Default(), Identity: service.Default(), Ledger: ledger.Default(), Telemetry: telemetry.Default(),
 	}
 }
 

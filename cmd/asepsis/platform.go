@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +57,10 @@ type platform struct {
 	store   store.Store
 	rooms   []lifecycle.Room
 	cleanup []func()
+
+	temporary  bool // the data directory goes at the end
+	proof      proving
+	passphrase []byte // of the authority's key, where it is not in a file
 }
 
 // open reads the configuration. It touches nothing else: what is wrong with the
@@ -103,7 +108,7 @@ func (p *platform) directory(f *upFlags) error {
 		if err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
-		p.dir = dir
+		p.dir, p.temporary = dir, true
 		p.cleanup = append(p.cleanup, func() { _ = os.RemoveAll(dir) })
 		return nil
 	}
@@ -166,7 +171,7 @@ func (p *platform) close() {
 			p.log.Error("the store did not close cleanly", "err", err)
 		}
 	}
-	for _, f := range p.cleanup {
+	for _, f := range slices.Backward(p.cleanup) {
 		f()
 	}
 }
@@ -241,10 +246,15 @@ func (p *platform) addConsole() error {
 			ready[r.Name] = r.Ready
 		}
 	}
-	server, err = api.New(p.set.Console, api.Deps{
+	deps := api.Deps{
 		Store: p.store, Bus: p.bus, Access: a, Web: web.Dist(), Dir: p.dir, Rules: rules.FS, RulesDir: p.set.Detect.RulesDir, Policy: p.set.Detect.Policy, Demo: p.demo, Version: version,
 		Log: p.log.With("room", "console"), Now: time.Now, Metrics: p.metrics, Ready: ready,
-	})
+		Records: p.proof.records, UnwitnessedAlarm: p.set.Ledger.Unwitnessed, Identity: p.apiIdentity(),
+	}
+	if p.proof.ledger != nil {
+		deps.Ledger = p.proof.ledger
+	}
+	server, err = api.New(p.set.Console, deps)
 	if err != nil {
 		return err
 	}
@@ -276,7 +286,7 @@ func (p *platform) welcome(ctx context.Context, a *access.Access, s *api.Server)
 	lines := []string{"Asepsis is at " + s.URL()}
 	if p.demo {
 		kept := "Nothing is kept when it ends."
-		if len(p.cleanup) == 0 {
+		if !p.temporary {
 			kept = "It is kept in " + p.dir + "."
 		}
 		lines = append(lines, "This is a demo: "+demo.Site+". "+kept)

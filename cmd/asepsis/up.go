@@ -122,6 +122,9 @@ func (f *upFlags) up(c *cobra.Command) error {
 	if err := p.addDetect(); err != nil {
 		return err
 	}
+	if err := p.addProve(); err != nil {
+		return err
+	}
 	if f.demo {
 		if err := p.addDemo(c.Context()); err != nil {
 			return err
@@ -264,6 +267,7 @@ func (p *platform) addDemo(ctx context.Context) error {
 	if err := p.demoSite(ctx, day); err != nil {
 		return err
 	}
+	p.addDemoProof(day)
 	p.rooms = append(p.rooms, lifecycle.Room{Name: "demo", Run: func(ctx context.Context) error { return p.demoCases(ctx, day) }})
 	return p.addWatch("theatre-span", watch.Input{Label: "the demo's theatres (recorded)", Live: true, Open: func(ctx context.Context) (watch.Opened, error) {
 		return watch.Opened{Sources: []capture.Source{day.Source(ctx)}}, nil

@@ -128,6 +128,45 @@ func commandLine(t *testing.T, h *house, bin, data string) {
 		t.Errorf("events show:\n%s", show)
 	}
 
+	// What the rules made of an event that a finding stands on: its own rule found it, others say why not.
+	var findings struct {
+		Findings []struct{ ID, Rule string }
+	}
+	eventually(t, "a scanner is found", func() bool {
+		return json.Unmarshal([]byte(shell("findings", "list", "--rule", "dicom.scanner-tool", "--state", "all", "--format", "json")), &findings) == nil && len(findings.Findings) > 0
+	})
+	finding := get[struct{ Occurrences []struct{ Event *string } }](h, "/findings/"+findings.Findings[0].ID)
+	if len(finding.Occurrences) == 0 || finding.Occurrences[0].Event == nil {
+		t.Fatalf("the finding has no event: %+v", finding)
+	}
+	uid := *finding.Occurrences[0].Event
+	told := shell("rules", "explain", uid, "--rule", "dicom.*")
+	for _, want := range []string{"dicom.scanner-tool", "dicom.clear-text-outside"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("rules explain %s does not name %s:\n%s", uid, want, told)
+		}
+	}
+	var explained struct {
+		Event string
+		Rules []struct{ Rule, Outcome, Why string }
+	}
+	if err := json.Unmarshal([]byte(shell("rules", "explain", uid, "--format", "json")), &explained); err != nil || explained.Event == "" || len(explained.Rules) < 100 {
+		t.Fatalf("rules explain as JSON: %v, %d rules of %q", err, len(explained.Rules), explained.Event)
+	}
+	outcomes := map[string]string{}
+	for _, r := range explained.Rules {
+		outcomes[r.Rule] = r.Outcome
+		if r.Outcome == "" || r.Why == "" && r.Outcome != "found" {
+			t.Errorf("%s: outcome %q, why %q", r.Rule, r.Outcome, r.Why)
+		}
+	}
+	if o := outcomes["dicom.scanner-tool"]; o != "found" && o != "selected" {
+		t.Errorf("dicom.scanner-tool made %q of the event of its own finding", o)
+	}
+	if o := outcomes["endpoint.ransomware"]; o != "not-asked" {
+		t.Errorf("endpoint.ransomware made %q of a DICOM event", o)
+	}
+
 	// A tail goes on until it is interrupted, and that is no failure.
 	follow := launch(t, bin, func(c *exec.Cmd) {
 		c.Env = append(c.Env, "ASEPSIS_SERVER="+h.url, "ASEPSIS_TOKEN_FILE="+file, "ASEPSIS_CA_FILE="+filepath.Join(data, "tls", "console.crt"))
@@ -143,6 +182,7 @@ func commandLine(t *testing.T, h *house, bin, data string) {
 	// What is wrong is said with what to do.
 	for name, c := range map[string]struct{ args, want []string }{
 		"a device that does not exist": {[]string{"devices", "show", "dev-nothing"}, []string{"asepsis: ", "hint: "}},
+		"an event that does not exist": {[]string{"rules", "explain", "no-such-event"}, []string{"asepsis: "}},
 		"an unknown field":             {[]string{"events", "list", "--is", "protokol:dicom"}, []string{"asepsis: ", "is[0]: names no field; there are protocol"}},
 		"a server that is not there":   {[]string{"devices", "list", "--server", "https://127.0.0.1:1"}, []string{"asepsis: 127.0.0.1:1: ", "refused"}},
 	} {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dicom reads the data structures of DICOM PS3.5 (2022a and later),
+// Package dicom reads and writes the data structures of DICOM PS3.5 (2022a and later),
 // with the data dictionary of PS3.6 and the file meta information of PS3.10.
 // The upper layer protocol is in package ul, the message service in dimse.
 //
@@ -15,6 +15,11 @@
 // need not be presented at all. Extractor stands on it, inflates the deflated
 // transfer syntaxes and hands out the leading bytes of values that the caller
 // asks for.
+//
+// Encoder is the opposite of Tokenizer: given its tokens it writes the same bytes again. Reader
+// pulls tokens from a stream, Writer builds a data set element by element and holds a sender to the
+// rules, Transcode changes the syntax of a data set that is not encapsulated, OpenFile and
+// AppendFileHead are for files, PreamblePolicy for what stands before their prefix. None of them holds a value.
 //
 // # Limits
 //

@@ -2,7 +2,8 @@
 
 // Package ul reads and writes the protocol data units of the DICOM upper layer
 // protocol for TCP/IP (PS3.8 §9.3), with the user information of PS3.8 annex D
-// and PS3.7 annex D.
+// and PS3.7 annex D, and has the protocol machine of PS3.8 §9.2 as a table: Next
+// says for a state and an event what to do and which state follows.
 //
 // # Reading
 //
@@ -21,7 +22,7 @@
 //
 // # Not done
 //
-// The state machine of PS3.8 §9.2 and its timers belong to who owns the connection.
+// Connections, timers and the actions of the protocol machine belong to who owns the connection.
 // Names, passcodes and tickets of user identity (PS3.7 §D.3.3.7) are not copied:
 // they are aliases of the parsed bytes, to be used and forgotten.
 package ul

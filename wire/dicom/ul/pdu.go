@@ -42,7 +42,7 @@ const (
 const (
 	MaxAssociate        = 64 << 10 // bytes of an association PDU after its header
 	MaxContexts         = 128      // every odd ID from 1 to 255
-	MaxTransferSyntaxes = 32       // of one presentation context
+	MaxTransferSyntaxes = 64       // of one presentation context; PS3.6 has about sixty
 	MaxSubItems         = 256      // role selections, extended negotiations, each
 	MaxValue            = 256      // bytes kept of any other value
 )

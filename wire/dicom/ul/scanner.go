@@ -237,6 +237,8 @@ func (s *Scanner) header(data []byte) (Event, int, error) {
 		switch {
 		case h[0] == 0x16 && h[1] == 3 && h[2] <= 4:
 			return Event{}, n, s.fail(ErrTLS, "RFC 8446 §5.1", "a TLS handshake record on a connection taken for plain DICOM")
+		case h[0] == 0x15 && h[1] == 3 && h[2] <= 4:
+			return Event{}, n, s.fail(ErrTLS, "RFC 8446 §6", "a TLS alert on a connection taken for plain DICOM")
 		case isHTTP(h):
 			return Event{}, n, s.fail(ErrHTTP, "RFC 9112 §2", "an HTTP message on a connection taken for DICOM")
 		}

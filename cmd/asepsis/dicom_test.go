@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/wire/dicom"
+	"github.com/asepsis/asepsis/wire/dicom/dimse"
+)
+
+// TestDICOMCommands runs the scripts in testdata/dicom against an archive that the test serves at $PEER. It is
+// called ARCHIVE, refuses SOP instance 1.2.3.13, and finds two fictional studies.
+func TestDICOMCommands(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/dicom",
+		Setup: func(e *testscript.Env) error {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			host, port, err := net.SplitHostPort(ln.Addr().String())
+			if err != nil {
+				return err
+			}
+			e.Setenv("PEER", ln.Addr().String())
+			e.Setenv("PEERHOST", host)
+			e.Setenv("PEERPORT", port)
+			s := &dicomnet.Server{Handler: dicomnet.HandlerFunc(archive), Services: []dicomnet.Service{{AbstractSyntax: dicom.UIDVerification},
+				{AbstractSyntax: "1.2.840.10008.5.1.4.1.2.2.1"}, {AbstractSyntax: dicomnet.AnyStorage, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}},
+				Negotiate: func(_ context.Context, n *dicomnet.Negotiation) error {
+					if n.Request.CalledAE != "ARCHIVE" {
+						return &dicomnet.RejectedError{Reject: dicomnet.RejectCalledAE}
+					}
+					return nil
+				}}
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error)
+			go func() { done <- s.Serve(ctx, ln, time.Second) }()
+			e.Defer(func() { cancel(); <-done })
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// dcm FILE UID SYNTAX makes a file with an image of two pixels.
+			"dcm": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 3 {
+					ts.Fatalf("usage: dcm FILE UID SYNTAX")
+				}
+				b, err := sample(args[1], args[2])
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+			},
+		},
+	})
+}
+
+const ctImageStorage = "1.2.840.10008.5.1.4.1.1.2"
+
+func sample(uid, syntax string) ([]byte, error) {
+	s, _ := dicom.SyntaxOf(syntax)
+	head, err := dicom.AppendFileHead(nil, dicom.Preamble{}, &dicom.FileMeta{SOPClass: ctImageStorage, SOPInstance: uid, TransferSyntax: syntax, ImplUID: "1.2.3", ImplVersion: "TEST"})
+	if err != nil {
+		return nil, err
+	}
+	b := bytes.NewBuffer(head)
+	w := dicom.NewWriter(b, s)
+	w.Text(dicom.TagSpecificCharacterSet, dicom.CS, "ISO_IR 192")
+	w.Text(dicom.TagSOPClassUID, dicom.UI, ctImageStorage)
+	w.Text(dicom.TagSOPInstanceUID, dicom.UI, uid)
+	w.Text(0x00100010, dicom.PN, "Fiktiv^Jürgen")
+	w.Text(dicom.TagPatientID, dicom.LO, "FICT-0001")
+	if s.Encapsulated {
+		w.Fragments(dicom.TagPixelData, []byte{0xFF, 0xD8, 0xFF, 0xD9})
+	} else {
+		w.Uint16(dicom.TagPixelData, dicom.OW, 1, 2)
+	}
+	err = w.Close()
+	return b.Bytes(), err
+}
+
+func archive(ctx context.Context, r *dicomnet.Request) dicomnet.Reply {
+	switch r.Command.Field {
+	case dimse.CStoreRQ:
+		if _, err := io.Copy(io.Discard, r.Data); err != nil {
+			return dicomnet.Reply{Status: 0xA700}
+		}
+		if r.Command.AffectedSOPInstance == "1.2.3.13" {
+			return dicomnet.Reply{Status: 0xA700, Comment: "FICT-0001 is not wanted"}
+		}
+	case dimse.CFindRQ:
+		s, _ := dicom.SyntaxOf(r.Context.TransferSyntax)
+		for _, id := range []string{"FICT-0001", "FICT-0002"} {
+			var b bytes.Buffer
+			w := dicom.NewWriter(&b, s)
+			w.Text(dicom.TagPatientID, dicom.LO, id)
+			w.Text(dicom.TagStudyInstanceUID, dicom.UI, "1.2.3")
+			if w.Close() != nil || r.Pending(ctx, dicomnet.Reply{Status: 0xFF00, Data: &b}) != nil {
+				return dicomnet.Reply{Status: 0xFE00}
+			}
+		}
+	}
+	return dicomnet.Reply{}
+}
