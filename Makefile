@@ -37,6 +37,7 @@ test:
 # is killed under load.
 test-slow:
 	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 10m -run 'Cluster' ./platform/bus
+	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'Kill9' ./prove/ledger
 
 bench:
 	scripts/bench

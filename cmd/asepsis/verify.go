@@ -82,6 +82,8 @@ func verifyCommand() *cobra.Command {
 		_, _ = fmt.Fprintf(w, "hash\t%s\n", r.Hash)
 		if r.Witnessed {
 			_, _ = fmt.Fprintf(w, "witnesses\t%s\nin the log by\t%s\n", strings.Join(witnessNames(&r), ", "), instant(r.By))
+		} else if t.Required == 0 {
+			_, _ = fmt.Fprintf(w, "witnesses\tthe trust file demands none: this is the log's word alone\n")
 		} else {
 			_, _ = fmt.Fprintf(w, "witnesses\ttoo few: this is the log's word alone\n")
 		}

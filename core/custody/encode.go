@@ -48,6 +48,27 @@ func (s *Statement) Canonical() ([]byte, error) {
 // filled in what it adds, without judging it again.
 func (s *Statement) Filled() ([]byte, error) { return s.encode(make([]byte, 0, 1024), true) }
 
+// Linked returns the canonical form with a place in a case, made of the canonical form
+// without one.
+//
+// Preconditions: canonical is of a statement in a case, whose Sequence and Previous are
+// empty.
+func Linked(canonical []byte, sequence uint64, previous string) []byte {
+	// No text can hold this mark: its quotes would be escaped.
+	mark := []byte(`"case":{"case":"` + commitmentPrefix)
+	i := bytes.Index(canonical, mark)
+	if i < 0 {
+		panic("BUG: Linked of a statement that is in no case")
+	}
+	i += len(mark) + 2*sha256.Size + 1 // behind the commitment
+	out := append(make([]byte, 0, len(canonical)+128), canonical[:i]...)
+	if previous != "" {
+		out = append(out, `,"previous":"`+previous+`"`...)
+	}
+	out = strconv.AppendUint(append(out, `,"sequence":`...), sequence, 10)
+	return append(out, canonical[i:]...)
+}
+
 // ContentHash is the SHA-256 of the canonical form without what the ledger
 // fills in. Two statements with the same ID are the same when it is equal.
 //

@@ -74,6 +74,26 @@ func TestWhatTheLedgerFillsInIsNotContent(t *testing.T) {
 	}
 }
 
+func TestAPlaceInACaseIsPutIntoTheCanonicalForm(t *testing.T) {
+	for sequence, previous := range map[uint64]string{1: "", 2: strings.Repeat("ab", 32), 9007199254740991: strings.Repeat("cd", 32)} {
+		s := received()
+		s.Predicate.Recorded = noon
+		s.Predicate.Actor.User = `"case":{"case":"hs256:` + strings.Repeat("a", 64) + `"`
+		b, err := s.Canonical()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Predicate.Case.Sequence, s.Predicate.Case.Previous = sequence, previous
+		want, err := s.Canonical()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Linked(b, sequence, previous); string(got) != string(want) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestEveryMemberIsInTheCanonicalForm(t *testing.T) {
 	s := received()
 	s.Predicate.Recorded = noon
