@@ -93,7 +93,7 @@ func (i *Inventory) elements(v *view, addrs []*address, infos map[device.MAC]*ma
 			}
 		}
 		for _, d := range a.dups {
-			why := fmt.Sprintf("two MACs claim %s by turns, %d times seen", a.ip, d.count)
+			why := fmt.Sprintf("two MACs claim %s by turns", a.ip) // how often depends on what was folded before it came here
 			for _, m := range []device.MAC{d.a, d.b} {
 				e := macElem(m)
 				v.conflicts[e] = append(v.conflicts[e], device.Conflict{Attribute: device.AttrIP, Values: []string{d.a.String(), d.b.String()}, Why: why})
