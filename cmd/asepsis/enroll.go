@@ -27,7 +27,7 @@ func enrollCommand() *cobra.Command {
 			"With --keep it stays, renews before the certificate ends, each time with a new key, and\n" +
 			"tells its consumers by --hook or --signal.",
 		Example: "  asepsis enroll 'asepsis-enroll:?...' --dir /etc/asepsis/identity --keep --hook 'systemctl reload storescp'"}
-	c.Flags().StringVar(&o.Server, "server", "", "address of the enrolment server: https://pki.st-example.internal:8447")
+	c.Flags().StringVar(&o.Server, "server", "", "address of the enrolment server: https://pki.st-example.internal:8447; not needed to renew")
 	c.Flags().StringVar(&codeFile, "code-file", "", "file with the enrolment code, mode 0600")
 	c.Flags().StringVar(&o.CA, "ca", "", "SHA-256 of the site's root, as asepsis ca show prints it; nothing else is trusted")
 	c.Flags().StringVar(&o.Dir, "dir", "", "directory for the certificate (required)")
@@ -79,7 +79,7 @@ func enrollCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(c.OutOrStdout(), "certificate %s, good to %s, renewed from %s\n", identity.SerialString(leaf.SerialNumber), leaf.NotAfter.UTC().Format(time.RFC3339), identity.RenewFrom(leaf).UTC().Format(time.RFC3339)); err != nil || !keep {
+		if _, err := fmt.Fprintf(c.OutOrStdout(), "certificate %s, good to %s, to be renewed from %s\n", identity.SerialString(leaf.SerialNumber), leaf.NotAfter.UTC().Format(time.RFC3339), identity.RenewFrom(leaf).UTC().Format(time.RFC3339)); err != nil || !keep {
 			return err
 		}
 		return a.Run(c.Context())

@@ -30,6 +30,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,7 +42,7 @@ import (
 
 // Options says how to enrol.
 type Options struct {
-	Server string // address of the EST server
+	Server string // address of the EST server; "" for the one that gave the certificate in Dir
 	Code   string // enrolment code; "" where Manufacturer is the credential
 	CA     string // SHA-256 of the site's root, hexadecimal; needed once
 	Dir    string // where files go; it is made where it is not
@@ -81,6 +82,13 @@ const hookTimeout = time.Minute
 func New(o Options) (*Agent, error) {
 	if o.Dir == "" {
 		return nil, errors.New("enrol: no directory for the certificate")
+	}
+	if o.Server == "" { // one that enrolled knows where
+		b, err := os.ReadFile(filepath.Join(o.Dir, ServerFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("enrol: %w", err)
+		}
+		o.Server = strings.TrimSpace(string(b))
 	}
 	if u, err := url.Parse(o.Server); err != nil || u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("enrol: %q is no https address of a server", o.Server)
@@ -136,8 +144,18 @@ func (a *Agent) Enroll(ctx context.Context) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, a.explain("enrol", c, err)
 	}
-	return leaf, a.keep(ctx, c, leaf, key, ca)
+	if err := a.keep(ctx, c, leaf, key, ca); err != nil {
+		return leaf, err
+	}
+	if err := os.WriteFile(filepath.Join(a.o.Dir, ServerFile), []byte(a.o.Server+"\n"), 0o600); err != nil {
+		return leaf, fmt.Errorf("enrol: remember the server: %w", err)
+	}
+	return leaf, nil
 }
+
+// ServerFile is where an agent remembers the server that it enrolled at, in its
+// directory: renewing needs no address.
+const ServerFile = "server"
 
 // Renew gets the next certificate with the one that is there.
 func (a *Agent) Renew(ctx context.Context) (*x509.Certificate, error) {

@@ -102,6 +102,14 @@ func TestADeviceEnrolsRenewsAndItsConsumerFollows(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, st, err)
 		}
 	}
+	// Renewing needs no address: the agent remembers where it enrolled.
+	again, err := enroll.New(enroll.Options{Dir: dir, Now: site.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := again.Current(); err != nil || now.SerialNumber.Cmp(first.SerialNumber) != 0 {
+		t.Errorf("the same directory without an address: %v", err)
+	}
 	// The consumer, with everything from files and addresses.
 	cfg := trust.Default()
 	cfg.TrustDomain, cfg.CAFile, cfg.CertFile, cfg.KeyFile = identitytest.Domain, filepath.Join(dir, enroll.CAFile), filepath.Join(dir, enroll.CertFile), config.SecretFile(filepath.Join(dir, enroll.KeyFile))
