@@ -119,12 +119,16 @@ func (r *request) fill() (err error) {
 // filledIn is the most that a statement grows by what the ledger fills in.
 const filledIn = 256
 
+// groupBatches is how many batches of the log's storage a group may fill: they are
+// written while the next are put together.
+const groupBatches = 4
+
 // sequence takes requests in groups. A group is written together and finished before
 // the next begins, so a statement is linked only to one that is on disk or in the
 // same group.
 func (l *Ledger) sequence(ctx context.Context, add tessera.AddFn) {
 	defer close(l.stopped)
-	group := make([]*request, 0, l.cfg.BatchSize)
+	group := make([]*request, 0, groupBatches*l.cfg.BatchSize)
 	var last int           // size of the group before
 	var took time.Duration // and how long it took
 	for {
@@ -155,7 +159,7 @@ const longestLinger = 10 * time.Millisecond
 // little until about as many are there. Who is alone never waits.
 func (l *Ledger) gather(group []*request, last int, linger time.Duration) []*request {
 	group = l.fill(group)
-	want := min(last-last/8, l.cfg.BatchSize)
+	want := min(last-last/8, groupBatches*l.cfg.BatchSize)
 	if len(group) >= want || linger <= 0 {
 		return group
 	}
@@ -174,7 +178,7 @@ func (l *Ledger) gather(group []*request, last int, linger time.Duration) []*req
 
 // fill takes what waits, without waiting itself.
 func (l *Ledger) fill(group []*request) []*request {
-	for len(group) < l.cfg.BatchSize {
+	for len(group) < groupBatches*l.cfg.BatchSize {
 		select {
 		case r := <-l.queue:
 			group = append(group, r)
