@@ -138,6 +138,7 @@ func TestTheSameAddressesAtTwoSitesAreTwoDevices(t *testing.T) {
 	if err != nil || len(links) != 2 || links[0].From != here.ID || links[1].From != there.ID || links[1].BytesOut != 30 {
 		t.Errorf("links %+v, %v", links, err)
 	}
+	eventually(t, "both sites are kept", func() bool { return len(hub.sitesKept()) == 2 })
 	kept := hub.sitesKept()
 	if len(kept) != 2 || !kept["hub"].Own || !slices.Equal(kept["hub"].Sensors, []string{"or3"}) || kept["north"].Own || !slices.Equal(kept["north"].Sensors, []string{"north/span"}) {
 		t.Errorf("the sites are kept as %+v", kept)
