@@ -456,8 +456,8 @@ func TestABrowserThatDoesNotReadHoldsUpNobody(t *testing.T) {
 	})
 	after := h.memory()
 	t.Logf("memory: %d MiB before, %d MiB with %d views that take nothing", before, after, lazy)
-	// What is resident has the collector's garbage in it, which grows with what is live: half
-	// as much again is noise, and each view that held what it is sent would be another 100.
+	// What is resident has the collector's garbage in it, which may be as much as what is live:
+	// half as much again is its noise.
 	if after > before+before/2+32 {
 		t.Errorf("memory grew from %d to %d MiB", before, after)
 	}
