@@ -182,10 +182,12 @@ func fill(ctx context.Context, db store.Store, events, devices int) error {
 	return nil
 }
 
-// made is one event: mostly connections and names, some DICOM.
+// made is one event: mostly connections and names, some DICOM. The devices have as many
+// conversations as a hospital's: each with a few servers, not with everybody.
 func made(n, of, devices int, now time.Time) (record.Record, error) {
 	at := now.Add(-7 * 24 * time.Hour).Add(time.Duration(float64(7*24*time.Hour) * float64(n) / float64(of)))
-	src, dst := (n*7919)%devices, (n*31)%(devices/20+1)
+	src := (n * 7919) % devices
+	dst := (src*31 + n%5) % (devices/20 + 1) // a device talks to five servers
 	e := &event.Event{UID: fmt.Sprintf("b%d", n), Time: at.UnixNano(), Activity: 6, Severity: finding.Info, Status: event.StatusSuccess,
 		Flow: &event.Flow{ID: uint64(n), Proto: 6, Src: event.Endpoint{IP: addr(src), Port: uint16(32768 + n%20000)}, Dst: event.Endpoint{IP: addr(dst), Port: 104}}}
 	var link *record.Link
