@@ -35,4 +35,5 @@ type Theatre struct {
 	Since   int64    `json:"since"`            // ns since the Unix epoch, UTC
 	Source  string   `json:"source,omitempty"` // who says so: "person:<name>", "hl7.siu", "dicom.mpps", "fhir"
 	Devices []string `json:"devices,omitempty"`
+	Site    string   `json:"site,omitempty"` // name of the site that it is at; "" for the one that asks
 }

@@ -52,6 +52,16 @@ func SensorAt(site, sensor string) string {
 	return site + "/" + sensor
 }
 
+// SiteOf is the site by way of which a sensor was heard, by the name under which its events
+// are filed; "" for this site's own.
+func SiteOf(sensor string) string {
+	site, _, abroad := strings.Cut(sensor, "/")
+	if !abroad {
+		return ""
+	}
+	return site
+}
+
 // Link is what a finished flow, or a part of one, adds to what its two ends have
 // said to each other.
 type Link struct {

@@ -119,10 +119,13 @@ type Clock struct {
 	cfg   Config
 	zone  *time.Location
 	rooms map[string]*room
-	names map[string]string // folded name -> theatre ID
+	names map[placed]string // theatre ID
 	now   int64
 	out   []Change
 }
+
+// placed is a folded name of a room at a site: every hospital has an "OR 1".
+type placed struct{ site, name string }
 
 // room is what is known of one theatre.
 type room struct {
@@ -156,17 +159,17 @@ func New(c Config) (*Clock, error) {
 	if c.TimeZone != "" {
 		zone, _ = time.LoadLocation(c.TimeZone) // Validate has loaded it
 	}
-	return &Clock{cfg: c, zone: zone, rooms: map[string]*room{}, names: map[string]string{}}, nil
+	return &Clock{cfg: c, zone: zone, rooms: map[string]*room{}, names: map[placed]string{}}, nil
 }
 
 // Know tells which theatres there are and what people set in them. It may be
 // called again whenever that changes.
 func (c *Clock) Know(rooms []theatre.Theatre) {
-	c.names = map[string]string{}
+	c.names = map[placed]string{}
 	for _, t := range rooms {
-		c.names[fold(t.ID)] = t.ID
+		c.names[placed{t.Site, fold(t.ID)}] = t.ID
 		if t.Name != "" {
-			c.names[fold(t.Name)] = t.ID
+			c.names[placed{t.Site, fold(t.Name)}] = t.ID
 		}
 		if who, ok := strings.CutPrefix(t.Source, ByHand); ok && t.State.Valid() {
 			if r := c.room(t.ID); r != nil && t.Since > r.HandAt {
@@ -175,7 +178,7 @@ func (c *Clock) Know(rooms []theatre.Theatre) {
 		}
 	}
 	for name, id := range c.cfg.Rooms {
-		c.names[fold(name)] = id
+		c.names[placed{"", fold(name)}] = id
 	}
 }
 

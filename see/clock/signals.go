@@ -24,16 +24,24 @@ func fold(name string) string {
 }
 
 // named finds the theatre that a schedule calls so, "" for none.
-func (c *Clock) named(name string) string {
+func (c *Clock) named(site, name string) string {
 	if f := fold(name); f != "" {
-		return c.names[f]
+		return c.names[placed{site, f}]
 	}
 	return ""
 }
 
+// atSite makes a number that a site gives one that is unique at a hub.
+func atSite(s *scene.Scene, number string) string {
+	if site := s.Site(); site != "" {
+		return site + "/" + number
+	}
+	return number
+}
+
 // appointment takes a scheduling message (HL7 v2.5 chapter 10).
 func (c *Clock) appointment(s *scene.Scene, d *event.HL7Message) {
-	id := c.named(d.Schedule.Room)
+	id := c.named(s.Site(), d.Schedule.Room)
 	if id == "" || d.Type != "SIU" {
 		return
 	}
@@ -42,7 +50,7 @@ func (c *Clock) appointment(s *scene.Scene, d *event.HL7Message) {
 		return
 	}
 	r.Schedule = c.now
-	key := "siu:" + d.Schedule.Appointment
+	key := "siu:" + atSite(s, d.Schedule.Appointment)
 	old := r.Slots[key]
 	// An appointment that moves to another room leaves this one.
 	for other, o := range c.rooms {
@@ -134,9 +142,9 @@ func (c *Clock) keep(r *room, key string, sl *slot) {
 // long it takes it does not say.
 func (c *Clock) worklist(s *scene.Scene, d *event.DICOMOperation) {
 	for _, step := range d.Scheduled {
-		id := c.named(step.Location)
+		id := c.named(s.Site(), step.Location)
 		if id == "" {
-			for _, dev := range s.World.Stations(step.StationAE) {
+			for _, dev := range s.World.Stations(s.Site(), step.StationAE) {
 				if x := s.World.Device(dev); x != nil && x.Theatre != "" {
 					id = x.Theatre
 					break
@@ -155,7 +163,7 @@ func (c *Clock) worklist(s *scene.Scene, d *event.DICOMOperation) {
 		if !ok || len(step.Start) < 12 { // a day is no time
 			continue
 		}
-		key := "mwl:" + step.StationAE + ":" + step.Start
+		key := "mwl:" + atSite(s, step.StationAE) + ":" + step.Start
 		end := start + int64(2*time.Hour)
 		if end <= c.now || start > c.now+int64(60*24*time.Hour) {
 			continue

@@ -323,6 +323,8 @@ func (e *Engine) health(s *scene.Scene, h *event.SensorHealth) {
 	name := h.Sensor
 	if name == "" {
 		name = s.Sensor
+	} else if record.SiteOf(name) == "" {
+		name = record.SensorAt(s.Site(), name)
 	}
 	from, to := s.Event.Time, int64(0)
 	switch s.Event.Activity {

@@ -125,7 +125,7 @@ func Theatres(ctx context.Context, st store.Documents) ([]theatre.Theatre, strin
 		if err := json.Unmarshal(d.Body, &t); err != nil {
 			return nil, "", fmt.Errorf("theatre %s: %w", d.ID, err)
 		}
-		out = append(out, theatre.Theatre{ID: d.ID, Name: t.Name, State: t.State, Since: sinceOf(t.Since), Source: t.Source})
+		out = append(out, theatre.Theatre{ID: d.ID, Name: t.Name, State: t.State, Since: sinceOf(t.Since), Source: t.Source, Site: t.Site})
 		all.WriteString(d.ID + " " + strconv.FormatUint(d.Revision, 10) + "\n")
 	}
 	return out, all.String(), nil

@@ -149,6 +149,9 @@ func (m *authority) Feed(s *scene.Scene, _ int, hit func(match.Hit)) {
 	vlan := strconv.Itoa(int(vlanOf(s.Event)))
 	key := append(append(m.buf[:0], m.kind...), '\x1f')
 	key = append(key, vlan...)
+	if site := s.Site(); site != "" { // its networks have numbers of their own
+		key = append(append(key, '\x1f', '@'), site...)
+	}
 	if x, ok := s.Event.Detail.(*event.DHCP); ok && x.Relay != "" && x.Relay != "0.0.0.0" {
 		key = append(append(key, '\x1f'), x.Relay...)
 	}

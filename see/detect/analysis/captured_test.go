@@ -99,7 +99,7 @@ func findings(t *testing.T, path string) map[string][]match.Hit {
 			}
 			r := record.Record{Seq: uint64(i + 1), Sensor: "or-3", Theatre: "OR-3"}
 			at := func(a netip.Addr, mac device.MAC) (netip.Addr, string) {
-				if dev := w.DeviceAt(a); dev != nil {
+				if dev := w.DeviceAt("", a); dev != nil {
 					return a, dev.ID
 				}
 				return a, byMAC[mac]

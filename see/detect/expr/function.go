@@ -245,7 +245,7 @@ func deviceAt(x *node) *node {
 			return ""
 		}
 		if a := of(s, f); a.IsValid() {
-			if d := s.World.DeviceAt(a); d != nil {
+			if d := s.World.DeviceAt(s.Site(), a); d != nil {
 				return d.ID
 			}
 		}

@@ -17,16 +17,23 @@ import (
 // World is what is known at one time.
 type World struct {
 	devices  map[string]*device.Device // by ID and former ID
-	byIP     map[netip.Addr]string
-	byAE     map[string][]string
+	byIP     map[placed[netip.Addr]]string
+	byAE     map[placed[string]][]string
 	theatres map[string]theatre.Theatre
 	policy   *policy.Policy
+}
+
+// placed is a name that means something within a site: another may have the same
+// addresses and titles.
+type placed[T comparable] struct {
+	site string
+	name T
 }
 
 // NewWorld makes a snapshot. It keeps the devices and the policy, which must not change
 // after that. pol may be nil.
 func NewWorld(devs []device.Device, rooms []theatre.Theatre, pol *policy.Policy) *World {
-	w := &World{devices: make(map[string]*device.Device, len(devs)), byIP: map[netip.Addr]string{}, byAE: map[string][]string{}, theatres: make(map[string]theatre.Theatre, len(rooms)), policy: pol}
+	w := &World{devices: make(map[string]*device.Device, len(devs)), byIP: map[placed[netip.Addr]]string{}, byAE: map[placed[string]][]string{}, theatres: make(map[string]theatre.Theatre, len(rooms)), policy: pol}
 	for i := range devs {
 		d := &devs[i]
 		w.devices[d.ID] = d
@@ -37,11 +44,12 @@ func NewWorld(devs []device.Device, rooms []theatre.Theatre, pol *policy.Policy)
 		}
 		for _, n := range d.Interfaces {
 			for _, ip := range n.IPs {
-				w.byIP[ip] = d.ID
+				w.byIP[placed[netip.Addr]{d.Site, ip}] = d.ID
 			}
 		}
 		for _, ae := range d.AETitles {
-			w.byAE[ae] = append(w.byAE[ae], d.ID)
+			at := placed[string]{d.Site, ae}
+			w.byAE[at] = append(w.byAE[at], d.ID)
 		}
 	}
 	for _, t := range rooms {
@@ -65,11 +73,16 @@ func (w *World) Devices() []*device.Device {
 	return out
 }
 
-// DeviceAt returns the device that has an address now, nil when none is known to.
-func (w *World) DeviceAt(ip netip.Addr) *device.Device { return w.devices[w.byIP[ip]] }
+// DeviceAt returns the device of a site that has an address now, nil when none is known
+// to. "" is the site itself, where it is no hub.
+func (w *World) DeviceAt(site string, ip netip.Addr) *device.Device {
+	return w.devices[w.byIP[placed[netip.Addr]{site, ip}]]
+}
 
-// Stations returns the IDs of the devices that have an AE title.
-func (w *World) Stations(ae string) []string { return w.byAE[strings.TrimSpace(ae)] }
+// Stations returns the IDs of the devices of a site that have an AE title.
+func (w *World) Stations(site, ae string) []string {
+	return w.byAE[placed[string]{site, strings.TrimSpace(ae)}]
+}
 
 // maxTitles bounds Titles.
 const maxTitles = 4096
@@ -79,36 +92,40 @@ const maxTitles = 4096
 // that takes images for the first time is no stranger when somebody asks for images to be
 // sent to it. It is used by one goroutine.
 type Titles struct {
-	by map[string]string // the device
+	by map[placed[string]]string // the device
 }
 
 // Note learns from an association that was accepted who is called what.
 func (t *Titles) Note(s *Scene) {
 	a, ok := s.Event.Detail.(*event.DICOMAssociation)
 	const accepted = 2
+	site := s.Site()
 	if !ok || s.Event.Activity != accepted {
 		return
 	}
 	for title, p := range map[string]*Party{a.CallingAE: &s.Src, a.CalledAE: &s.Dst} {
-		if p.ID == "" || title == "" || s.World != nil && len(s.World.Stations(title)) > 0 {
+		if p.ID == "" || title == "" || s.World != nil && len(s.World.Stations(site, title)) > 0 {
 			continue
 		}
 		if t.by == nil || len(t.by) >= maxTitles {
-			t.by = map[string]string{}
+			t.by = map[placed[string]]string{}
 		}
-		t.by[title] = p.ID
+		t.by[placed[string]{site, title}] = p.ID
 	}
 }
 
-// Stations returns the IDs of the devices that have an AE title, as far as they are known now.
+// Site is the site where it was seen, "" for this one.
+func (s *Scene) Site() string { return record.SiteOf(s.Sensor) }
+
+// Stations returns the IDs of the devices of the site that have an AE title, as far as they are known now.
 func (s *Scene) Stations(ae string) []string {
 	if s.World != nil {
-		if known := s.World.Stations(ae); len(known) > 0 {
+		if known := s.World.Stations(s.Site(), ae); len(known) > 0 {
 			return known
 		}
 	}
 	if s.Titles != nil {
-		if id, ok := s.Titles.by[strings.TrimSpace(ae)]; ok {
+		if id, ok := s.Titles.by[placed[string]{s.Site(), strings.TrimSpace(ae)}]; ok {
 			return []string{id}
 		}
 	}
