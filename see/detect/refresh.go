@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/finding"
+	"github.com/asepsis/asepsis/platform/guarded"
 	"github.com/asepsis/asepsis/see/clock"
 	"github.com/asepsis/asepsis/see/detect/match"
 	"github.com/asepsis/asepsis/see/detect/scene"
@@ -62,9 +63,13 @@ func (r *Room) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	guards, guardsRev, err := guarded.All(ctx, st)
+	if err != nil {
+		return err
+	}
 	polFresh := r.policyChanged(ctx)
 	now := r.deps.Now()
-	if r.world == nil || devRev != r.revs.devices && !now.Before(r.devsNext) || roomsRev != r.revs.rooms || polFresh {
+	if r.world == nil || devRev != r.revs.devices && !now.Before(r.devsNext) || roomsRev != r.revs.rooms || guardsRev != r.revs.guards || polFresh {
 		devs, rev, err := st.DeviceList(ctx)
 		if err != nil {
 			return err
@@ -86,7 +91,8 @@ func (r *Room) look(ctx context.Context) error {
 			}
 		}
 		r.world = scene.NewWorld(devs, rooms, pol)
-		r.revs.devices, r.revs.rooms = rev, roomsRev
+		r.world.Guard(guards)
+		r.revs.devices, r.revs.rooms, r.revs.guards = rev, roomsRev, guardsRev
 		r.devsNext = now.Add(min(max(10*r.deps.Now().Sub(now), lookEvery), 15*time.Second)) // devices change all the time
 		if r.engine != nil {
 			r.engine.World = r.world

@@ -94,8 +94,8 @@ type Room struct {
 
 // revisions of what is read now and then.
 type revisions struct {
-	dir, site, hidings, rooms, policy string
-	devices                           uint64
+	dir, site, hidings, rooms, policy, guards string
+	devices                                   uint64
 }
 
 // New makes a room. It acquires nothing.

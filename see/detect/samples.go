@@ -14,8 +14,6 @@ import (
 
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/core/finding"
-	"github.com/asepsis/asepsis/core/policy"
-	"github.com/asepsis/asepsis/core/theatre"
 	"github.com/asepsis/asepsis/see/detect/rule"
 	"github.com/asepsis/asepsis/see/detect/scene"
 )
@@ -122,7 +120,7 @@ func runSample(ctx context.Context, content *Content, r *rule.Rule, s *rule.Samp
 		}
 		events, devices = seen, joined(devs, stage.Devices)
 	}
-	res.Alerts, res.Err = play(ctx, content.Only(r), events, devices, stage.Theatres, stage.Policy, s.Settings)
+	res.Alerts, res.Err = play(ctx, content.Only(r), events, devices, stage, s.Settings)
 	if res.Err == nil {
 		res.Found = found(res.Alerts)
 		res.Err = verify(s, res.Alerts)
@@ -173,8 +171,9 @@ func joined(seen, said []device.Device) []device.Device {
 }
 
 // play runs an engine over events, as a sample asks for it.
-func play(ctx context.Context, content *Content, events []Recorded, devices []device.Device, rooms []theatre.Theatre, pol *policy.Policy, set rule.Settings) ([]finding.Alert, error) {
-	world := scene.NewWorld(devices, rooms, pol)
+func play(ctx context.Context, content *Content, events []Recorded, devices []device.Device, stage *rule.Stage, set rule.Settings) ([]finding.Alert, error) {
+	world := scene.NewWorld(devices, stage.Theatres, stage.Policy)
+	world.Guard(stage.Guards)
 	c := NewCollector()
 	var first int64
 	if len(events) > 0 {
@@ -184,7 +183,7 @@ func play(ctx context.Context, content *Content, events []Recorded, devices []de
 	if err != nil {
 		return nil, err
 	}
-	cases.Know(rooms)
+	cases.Know(stage.Theatres)
 	deps := Deps{Content: content, Learner: c, Emit: c.Add, Clock: cases}
 	if set.Learned {
 		until := first + int64(set.Until)

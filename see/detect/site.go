@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/asepsis/asepsis/core/theatre"
+	"github.com/asepsis/asepsis/platform/guarded"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/see/detect/rule"
 	"github.com/asepsis/asepsis/see/detect/scene"
@@ -182,5 +183,11 @@ func WorldOf(ctx context.Context, st store.Store, policyFile string) (*scene.Wor
 	if err != nil {
 		return nil, err
 	}
-	return scene.NewWorld(devs, rooms, pol), nil
+	guards, _, err := guarded.All(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	w := scene.NewWorld(devs, rooms, pol)
+	w.Guard(guards)
+	return w, nil
 }

@@ -190,6 +190,18 @@ func party(name, doc string, of func(s *scene.Scene) *scene.Party) *object {
 		vText("id", "ID of the device, \"\" when it is none of the inventory.", func(s *scene.Scene) string { return of(s).ID }),
 		vBool("known", "It is a device of the inventory.", func(s *scene.Scene) bool { return of(s).Device != nil }),
 		vBool("internal", "It is one of ours: a device, or an address in a zone of the policy or, without one, of a private range.", func(s *scene.Scene) bool { return of(s).Internal }),
+		vText("guard", "Name of the guard, such as a DICOM gateway, that talks from this address; \"\" for none.", func(s *scene.Scene) string {
+			if s.World == nil || s.Site() != "" {
+				return ""
+			}
+			return s.World.GuardAt(of(s).IP)
+		}),
+		vText("guarded_by", "Name of the guard through which this address and port are to be reached; \"\" for none.", func(s *scene.Scene) string {
+			if s.World == nil || s.Site() != "" {
+				return ""
+			}
+			return s.World.GuardOf(of(s).IP, of(s).Port)
+		}),
 		text("name", "Name of the device.", func(d *device.Device) string { return d.Name }),
 		text("class", "What it is for, as docs/devices.md lists: \"ct\", \"pacs\"; \"unknown\" for a device of unknown use.", func(d *device.Device) string { return string(d.Class) }),
 		vBool("medical", "Its class takes part in care.", func(s *scene.Scene) bool {

@@ -220,6 +220,14 @@ type Setup struct {
 	Devices  []SampleDevice    `yaml:"devices"`
 	Theatres map[string]string `yaml:"theatres"` // ID -> state
 	Policy   string            `yaml:"policy"`   // YAML text of a policy
+	Guards   []SampleGuard     `yaml:"guards"`
+}
+
+// SampleGuard is a guard of a sample, see platform/guarded.
+type SampleGuard struct {
+	Name      string   `yaml:"name"`
+	Addresses []string `yaml:"addresses"`
+	Services  []string `yaml:"services"` // "10.50.0.5:104"
 }
 
 // SampleDevice is a device of a sample.

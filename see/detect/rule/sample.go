@@ -16,6 +16,7 @@ import (
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/core/policy"
 	"github.com/asepsis/asepsis/core/theatre"
+	"github.com/asepsis/asepsis/platform/guarded"
 	"github.com/asepsis/asepsis/platform/policyfile"
 	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/see/detect/expr"
@@ -36,6 +37,7 @@ type Stage struct {
 	Devices  []device.Device
 	Theatres []theatre.Theatre
 	Policy   *policy.Policy // nil for none
+	Guards   []guarded.Guard
 	Events   []StagedEvent  // none for a sample of a capture
 }
 
@@ -46,7 +48,11 @@ type StagedEvent struct {
 }
 
 // World makes the world of the sample.
-func (st *Stage) World() *scene.World { return scene.NewWorld(st.Devices, st.Theatres, st.Policy) }
+func (st *Stage) World() *scene.World {
+	w := scene.NewWorld(st.Devices, st.Theatres, st.Policy)
+	w.Guard(st.Guards)
+	return w
+}
 
 // check stages the sample and reports what is wrong at its fields.
 func (s *Sample) check(at string, c *checker) {
@@ -63,6 +69,28 @@ func (s *Sample) check(at string, c *checker) {
 		}
 		c.fail(at, "", "%v", err)
 	}
+}
+
+func (g *SampleGuard) guard() (guarded.Guard, error) {
+	out := guarded.Guard{Name: g.Name}
+	if g.Name == "" {
+		return out, errors.New("a guard needs a name")
+	}
+	for _, text := range g.Addresses {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return out, err
+		}
+		out.Addresses = append(out.Addresses, a)
+	}
+	for _, text := range g.Services {
+		at, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return out, err
+		}
+		out.Services = append(out.Services, guarded.Service{At: at})
+	}
+	return out, nil
 }
 
 // sampleError says at which field of a sample something is wrong.
@@ -119,6 +147,13 @@ func (s *Sample) stage(whole bool) (*Stage, error) {
 		st.Theatres = append(st.Theatres, t)
 	}
 	slices.SortFunc(st.Theatres, func(a, b theatre.Theatre) int { return strings.Compare(a.ID, b.ID) })
+	for i, g := range s.Setup.Guards {
+		x, err := g.guard()
+		if err != nil {
+			return nil, &sampleError{fmt.Sprintf("setup.guards[%d]", i), err}
+		}
+		st.Guards = append(st.Guards, x)
+	}
 	if s.Setup.Policy != "" {
 		p, err := policyfile.Parse("policy", []byte(s.Setup.Policy))
 		if err != nil {

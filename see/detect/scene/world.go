@@ -11,6 +11,7 @@ import (
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/policy"
 	"github.com/asepsis/asepsis/core/theatre"
+	"github.com/asepsis/asepsis/platform/guarded"
 	"github.com/asepsis/asepsis/platform/record"
 )
 
@@ -21,6 +22,8 @@ type World struct {
 	byAE     map[placed[string]][]string
 	theatres map[string]theatre.Theatre
 	policy   *policy.Policy
+	guards   map[netip.Addr]string     // the guard that talks from there
+	guarded  map[netip.AddrPort]string // the guard of a service
 }
 
 // placed is a name that means something within a site: another may have the same
@@ -56,6 +59,31 @@ func NewWorld(devs []device.Device, rooms []theatre.Theatre, pol *policy.Policy)
 		w.theatres[t.ID] = t
 	}
 	return w
+}
+
+// Guard tells the world which services are to be reached through guards alone. It is for
+// who makes the world, before anybody uses it.
+func (w *World) Guard(list []guarded.Guard) {
+	w.guards, w.guarded = map[netip.Addr]string{}, map[netip.AddrPort]string{}
+	for _, g := range list {
+		for _, a := range g.Addresses {
+			w.guards[a.Unmap()] = g.Name
+		}
+		for _, s := range g.Services {
+			w.guarded[netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port())] = g.Name
+		}
+	}
+}
+
+// GuardAt returns the guard that talks from an address of this site, "" for none.
+func (w *World) GuardAt(a netip.Addr) string { return w.guards[a.Unmap()] }
+
+// GuardOf returns the guard through which a service of this site is to be reached, "" for none.
+func (w *World) GuardOf(a netip.Addr, port uint16) string {
+	if len(w.guarded) == 0 {
+		return ""
+	}
+	return w.guarded[netip.AddrPortFrom(a.Unmap(), port)]
 }
 
 // Device returns a device by its ID or a former ID, nil when it is not known.
