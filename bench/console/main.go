@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command console measures how long the pages of the console wait for the API: a
-// server before a SQLite store with many events and 10,000 devices, on this machine,
-// over loopback.
+// server before a store with many events and 10,000 devices, on this machine, over
+// loopback. PostgreSQL is started in a temporary directory; it needs Debian's postgresql.
 //
-//	go run ./bench/console [-events 1000000] [-devices 10000] [-rounds 20]
+//	go run ./bench/console [-engine sqlite|postgres] [-events 1000000] [-devices 10000] [-rounds 20]
 //	go run ./bench/console -serve
 //
 // It prints the median and the 95th percentile of each page's calls, made at once as
@@ -17,6 +17,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ import (
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/record"
 	"github.com/asepsis/asepsis/platform/store"
+	"github.com/asepsis/asepsis/platform/store/postgres"
+	"github.com/asepsis/asepsis/platform/store/postgres/pgtest"
 	"github.com/asepsis/asepsis/platform/store/sqlite"
 	"github.com/asepsis/asepsis/respond/access"
 	"github.com/asepsis/asepsis/respond/api"
@@ -49,18 +52,19 @@ import (
 
 func main() {
 	log.SetFlags(0)
+	engine := flag.String("engine", "sqlite", "sqlite or postgres")
 	events := flag.Int("events", 1_000_000, "events stored")
 	devices := flag.Int("devices", 10_000, "devices in the inventory")
 	rounds := flag.Int("rounds", 20, "how often each page is opened")
 	serve := flag.Bool("serve", false, "print the set-up link and serve, instead of measuring")
 	keep := flag.String("dir", "", "keep the store here and use it again, instead of a temporary directory")
 	flag.Parse()
-	if err := run(*events, *devices, *rounds, *keep, *serve); err != nil {
+	if err := run(*engine, *events, *devices, *rounds, *keep, *serve); err != nil {
 		log.Fatal("bench/console: ", err)
 	}
 }
 
-func run(events, devices, rounds int, dir string, serve bool) error {
+func run(engine string, events, devices, rounds int, dir string, serve bool) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if dir == "" {
@@ -72,11 +76,11 @@ func run(events, devices, rounds int, dir string, serve bool) error {
 		dir = tmp
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	db, err := sqlite.Open(ctx, sqlite.Config{Dir: filepath.Join(dir, "store")}, sqlite.Deps{Log: quiet})
+	db, closeStore, err := openStore(ctx, engine, dir, quiet)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
+	defer closeStore()
 	b, err := bus.Open(ctx, bus.Default(), bus.Deps{Dir: filepath.Join(dir, "bus"), Log: quiet})
 	if err != nil {
 		return err
@@ -116,6 +120,39 @@ func run(events, devices, rounds int, dir string, serve bool) error {
 	}
 	cancel()
 	return <-done
+}
+
+// openStore opens the store that is asked for, and returns what closes it.
+func openStore(ctx context.Context, engine, dir string, log *slog.Logger) (store.Store, func(), error) {
+	switch engine {
+	case "sqlite":
+		db, err := sqlite.Open(ctx, sqlite.Config{Dir: filepath.Join(dir, "store")}, sqlite.Deps{Log: log})
+		if err != nil {
+			return nil, nil, err
+		}
+		return db, func() { _ = db.Close() }, nil
+	case "postgres":
+		tmp, err := os.MkdirTemp("", "asepsis-bench-pg-") // an account of its own must be able to enter it
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := pgtest.New(ctx, tmp)
+		if err != nil {
+			return nil, nil, errors.Join(err, os.RemoveAll(tmp))
+		}
+		end := func() {
+			if err := errors.Join(c.Stop(context.WithoutCancel(ctx), "immediate"), os.RemoveAll(tmp)); err != nil {
+				fmt.Fprintln(os.Stderr, "bench/console:", err)
+			}
+		}
+		db, err := postgres.Open(ctx, postgres.Config{DSN: c.DSN("postgres")}, postgres.Deps{Log: log})
+		if err != nil {
+			end()
+			return nil, nil, err
+		}
+		return db, func() { _ = db.Close(); end() }, nil
+	}
+	return nil, nil, fmt.Errorf("engine %q: want sqlite or postgres", engine)
 }
 
 // classes of the devices that are made, in turn.
