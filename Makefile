@@ -38,6 +38,8 @@ test:
 test-slow:
 	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 10m -run 'Cluster' ./platform/bus
 	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'Kill9' ./prove/ledger
+	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'Kill9' ./guard/gateway/journal
+	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'ThroughKills' ./guard/gateway/forward
 
 bench:
 	scripts/bench

@@ -2,14 +2,15 @@
 
 // Command ledger measures the ledger beside plain Tessera with the same settings,
 // statements, writers and disk, in turns within one run: durable entries a second and how
-// long one takes, with and without witnesses; and what a receipt costs to make and to
-// check, and what a million entries take on disk.
+// long one takes, with and without witnesses; how fast they come into the tree; and what a receipt
+// costs to make and to check, and what a million entries take on disk. What one flush of
+// this disk takes is measured beside it.
 //
 // What the ledger does for an entry and plain Tessera does not: it checks the statement,
 // makes its canonical form, looks whether its ID is there already, links it to its case,
-// and indexes it.
+// indexes it, and computes the tree a second time.
 //
-//	go run ./bench/ledger [-for D] [-rounds N] [-writers N] [-batch N] [-age D] [-dir DIR]
+//	go run ./bench/ledger [-for D] [-rounds N] [-writers N,N] [-batch N] [-age D] [-dir DIR]
 package main
 
 import (
@@ -24,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,13 +34,14 @@ import (
 	"github.com/transparency-dev/tessera"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/prove/ledger"
 )
 
 // settings are those of one run.
 type settings struct {
 	length  time.Duration
 	rounds  int
-	writers int
+	writers int // of this measurement
 	batch   int
 	age     time.Duration
 	dir     string
@@ -48,28 +51,37 @@ func main() {
 	var s settings
 	flag.DurationVar(&s.length, "for", 5*time.Second, "length of each measurement")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each is measured, in turns")
-	flag.IntVar(&s.writers, "writers", 512, "goroutines that record, each waiting for its entry")
-	flag.IntVar(&s.batch, "batch", 256, "entries of a batch")
-	flag.DurationVar(&s.age, "age", 2*time.Millisecond, "how long a batch waits")
+	writers := flag.String("writers", "1,8,512", "how many goroutines record, each waiting for its entry")
+	flag.IntVar(&s.batch, "batch", ledger.Default().BatchSize, "entries of a batch")
+	flag.DurationVar(&s.age, "age", ledger.Default().BatchAge, "how long a batch waits")
 	flag.StringVar(&s.dir, "dir", "", "directory for the logs; empty for a temporary one")
 	flag.Parse()
-	if err := bench(s); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/ledger:", err)
-		os.Exit(1)
+	for _, w := range strings.Split(*writers, ",") {
+		n, err := strconv.Atoi(w)
+		if s.writers = n; err == nil {
+			err = bench(s)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench/ledger:", err)
+			os.Exit(1)
+		}
 	}
 }
 
 // measuredFurther is the subject whose log is kept for receipts and sizes: the ledger.
-const measuredFurther = 2
+const measuredFurther = 3
 
 // measured is what one run gave.
 type measured struct {
 	entries  int
-	took     time.Duration
+	took     time.Duration // until the last was durable
+	tree     time.Duration // until the last was in the tree
 	p50, p99 time.Duration
 }
 
 func (m measured) perSecond() float64 { return float64(m.entries) / m.took.Seconds() }
+
+func (m measured) integrated() float64 { return float64(m.entries) / m.tree.Seconds() }
 
 func bench(s settings) error {
 	if s.dir == "" {
@@ -87,9 +99,13 @@ func bench(s settings) error {
 		name string
 		run  func(settings, string) (measured, error)
 	}{
-		{"plain Tessera", plain},
+		{"plain Tessera, same settings", plain},
 		{"plain Tessera, its defaults", func(s settings, dir string) (measured, error) {
 			s.batch, s.age = tessera.DefaultBatchMaxSize, tessera.DefaultBatchMaxAge
+			return plain(s, dir)
+		}},
+		{"plain Tessera, 256 and 2 ms", func(s settings, dir string) (measured, error) {
+			s.batch, s.age = 256, 2*time.Millisecond
 			return plain(s, dir)
 		}},
 		{"ledger", func(s settings, dir string) (measured, error) { return ours(s, dir, 0, false) }},
@@ -112,13 +128,17 @@ func bench(s settings) error {
 			}
 		}
 	}
-	fmt.Printf("%d writers, batch %d, %s, %d rounds of %s\n\n", s.writers, s.batch, s.age, s.rounds, s.length)
-	fmt.Printf("%-30s %12s %8s %10s %10s\n", "", "durable/s", "ratio", "p50", "p99")
-	// The ratio is to the better of the two plain ones.
-	base := max(median(results[0]).perSecond(), median(results[1]).perSecond())
+	one, err := flush(s.dir)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d writers, batch %d, %s, %d rounds of %s; one flush of this disk takes %s\n\n", s.writers, s.batch, s.age, s.rounds, s.length, one.Round(10*time.Microsecond))
+	fmt.Printf("%-30s %12s %8s %10s %10s %12s\n", "", "durable/s", "ratio", "p50", "p99", "in the tree/s")
+	// The ratio is to the best of the plain ones.
+	base := max(median(results[0]).perSecond(), median(results[1]).perSecond(), median(results[2]).perSecond())
 	for i, sub := range subjects {
 		m := median(results[i])
-		fmt.Printf("%-30s %12.0f %7.2fx %10s %10s\n", sub.name, m.perSecond(), m.perSecond()/base, m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond))
+		fmt.Printf("%-30s %12.0f %7.2fx %10s %10s %12.0f\n", sub.name, m.perSecond(), m.perSecond()/base, m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond), m.integrated())
 	}
 	fmt.Println()
 	return receipts(filepath.Join(s.dir, fmt.Sprintf("%d-%d", measuredFurther, s.rounds-1)))
@@ -177,7 +197,39 @@ func drive(s settings, record func(context.Context, uint64) error) (measured, er
 		return measured{}, cmp.Or(firstErr, errors.New("nothing was recorded"))
 	}
 	slices.Sort(all)
-	return measured{len(all), took, all[len(all)/2], all[len(all)*99/100]}, nil
+	return measured{len(all), took, took, all[len(all)/2], all[len(all)*99/100]}, nil
+}
+
+// flush measures what making 4 KiB durable takes, in a file that has its blocks already.
+func flush(dir string) (time.Duration, error) {
+	f, err := os.CreateTemp(dir, "flush-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }()
+	page := make([]byte, 4096)
+	const pages = 256
+	for i := range pages {
+		if _, err := f.WriteAt(page, int64(i*len(page))); err != nil {
+			return 0, err
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	var all []time.Duration
+	for i := range 2 * pages {
+		t := time.Now()
+		if _, err := f.WriteAt(page, int64(i%pages*len(page))); err != nil {
+			return 0, err
+		}
+		if err := syncData(f); err != nil {
+			return 0, err
+		}
+		all = append(all, time.Since(t))
+	}
+	slices.Sort(all)
+	return all[len(all)/2], nil
 }
 
 // sizeOf adds up the files of a directory.

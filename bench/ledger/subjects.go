@@ -47,7 +47,7 @@ func plain(s settings, dir string) (measured, error) {
 		return measured{}, err
 	}
 	a, shutdown, _, err := tessera.NewAppender(ctx, driver, tessera.NewAppendOptions().WithCheckpointSigner(signer).
-		WithBatching(uint(s.batch), s.age).WithPushback(uint(8*s.writers)).WithCheckpointInterval(time.Second).WithCheckpointRepublishInterval(0))
+		WithBatching(uint(s.batch), s.age).WithPushback(uint(8*s.writers+s.batch)).WithCheckpointInterval(time.Second).WithCheckpointRepublishInterval(0))
 	if err != nil {
 		return measured{}, err
 	}
@@ -66,7 +66,7 @@ func plain(s settings, dir string) (measured, error) {
 // ours records in a ledger, with witnesses in this process on loopback.
 func ours(s settings, dir string, witnesses int, cases bool) (m measured, err error) {
 	c := ledger.Default()
-	c.Dir, c.Origin, c.BatchSize, c.BatchAge, c.Waiting = dir, "bench.example/ours", s.batch, s.age, 8*s.writers
+	c.Dir, c.Origin, c.BatchSize, c.BatchAge, c.Waiting = dir, "bench.example/ours", s.batch, s.age, max(c.Waiting, 8*s.writers)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, witnesses+1)
 	running := 0
@@ -107,10 +107,21 @@ func ours(s settings, dir string, witnesses int, cases bool) (m measured, err er
 	}
 	running++
 	go func() { ended <- l.Run(ctx) }()
-	return drive(s, func(ctx context.Context, n uint64) error {
+	begin := time.Now()
+	if m, err = drive(s, func(ctx context.Context, n uint64) error {
 		_, err := l.Record(ctx, statement(n, cases))
 		return err
-	})
+	}); err != nil {
+		return m, err
+	}
+	for {
+		st, err := l.Status()
+		if err != nil || st.Integrated == st.Size {
+			m.tree = time.Since(begin)
+			return m, err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // receipts measures what making and checking receipts takes, and the log's size.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/asepsis/asepsis/core/pseudonym"
+	gatewayservice "github.com/asepsis/asepsis/guard/gateway/service"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/platform/store"
@@ -33,24 +34,25 @@ import (
 // settings is the configuration file. Each room documents its own part;
 // `asepsis config show-defaults` prints all of it.
 type settings struct {
-	Data       string               `yaml:"data" doc:"Directory for everything that is kept; --data overrides it. Empty: /var/lib/asepsis for root, else ~/.local/share/asepsis."`
-	Site       site                 `yaml:"site" doc:"The site, usually a hospital."`
-	Networks   []inventory.Network  `yaml:"networks" doc:"The site's networks with their zones. Private addresses belong to the site without being listed."`
-	Devices    []inventory.Override `yaml:"devices" doc:"What is known about devices beforehand. What people set in the console wins."`
-	Sensor     sensor.Config        `yaml:"sensor" doc:"How traffic is followed and analysed."`
-	Live       live.Config          `yaml:"live" doc:"Capture from a network interface."`
-	Inventory  inventory.Config     `yaml:"inventory" doc:"How devices are recognised."`
-	Watch      watch.Config         `yaml:"watch" doc:"What a sensor on the bus says about itself."`
-	Bus        bus.Config           `yaml:"bus" doc:"The message bus between sensors and the rest: in this process, or shared."`
-	Store      store.Config         `yaml:"store" doc:"Where events, devices and settings are kept: SQLite in the data directory, or PostgreSQL."`
-	Recorder   recorder.Config      `yaml:"recorder" doc:"How events are written and devices are published."`
-	Detect     detect.Config        `yaml:"detect" doc:"What needs a person: rules, policy, and how it is found."`
-	Advisories advisory.Config      `yaml:"advisories" doc:"How devices are compared with published vulnerabilities."`
-	Console    api.Config           `yaml:"console" doc:"The console and the API."`
-	Access     access.Config        `yaml:"access" doc:"Who may log in, and how."`
-	Identity   service.Config       `yaml:"identity" doc:"The site's certificate authority, and enrolment."`
-	Ledger     ledger.Config        `yaml:"ledger" doc:"The custody ledger, its checkpoints and witnesses."`
-	Telemetry  telemetry.Config     `yaml:"telemetry" doc:"Logs and profiles."`
+	Data       string                `yaml:"data" doc:"Directory for everything that is kept; --data overrides it. Empty: /var/lib/asepsis for root, else ~/.local/share/asepsis."`
+	Site       site                  `yaml:"site" doc:"The site, usually a hospital."`
+	Networks   []inventory.Network   `yaml:"networks" doc:"The site's networks with their zones. Private addresses belong to the site without being listed."`
+	Devices    []inventory.Override  `yaml:"devices" doc:"What is known about devices beforehand. What people set in the console wins."`
+	Sensor     sensor.Config         `yaml:"sensor" doc:"How traffic is followed and analysed."`
+	Live       live.Config           `yaml:"live" doc:"Capture from a network interface."`
+	Inventory  inventory.Config      `yaml:"inventory" doc:"How devices are recognised."`
+	Watch      watch.Config          `yaml:"watch" doc:"What a sensor on the bus says about itself."`
+	Bus        bus.Config            `yaml:"bus" doc:"The message bus between sensors and the rest: in this process, or shared."`
+	Store      store.Config          `yaml:"store" doc:"Where events, devices and settings are kept: SQLite in the data directory, or PostgreSQL."`
+	Recorder   recorder.Config       `yaml:"recorder" doc:"How events are written and devices are published."`
+	Detect     detect.Config         `yaml:"detect" doc:"What needs a person: rules, policy, and how it is found."`
+	Advisories advisory.Config       `yaml:"advisories" doc:"How devices are compared with published vulnerabilities."`
+	Console    api.Config            `yaml:"console" doc:"The console and the API."`
+	Access     access.Config         `yaml:"access" doc:"Who may log in, and how."`
+	Identity   service.Config        `yaml:"identity" doc:"The site's certificate authority, and enrolment."`
+	Ledger     ledger.Config         `yaml:"ledger" doc:"The custody ledger, its checkpoints and witnesses."`
+	Gateway    gatewayservice.Config `yaml:"gateway" doc:"The DICOM gateway between modalities, archives and XR processors."`
+	Telemetry  telemetry.Config      `yaml:"telemetry" doc:"Logs and profiles."`
 }
 
 type site struct {
@@ -60,7 +62,7 @@ type site struct {
 func defaults() settings {
 	return settings{
 		Sensor: sensor.Default(), Live: live.Default(), Inventory: inventory.Default(), Watch: watch.Default(), Bus: bus.Default(),
-		Store: store.Default(), Recorder: recorder.Default(), Advisories: advisory.Default(), Detect: detect.Default(), Console: api.Default(), Access: access.Default(), Identity: service.Default(), Ledger: ledger.Default(), Telemetry: telemetry.Default(),
+		Store: store.Default(), Recorder: recorder.Default(), Advisories: advisory.Default(), Detect: detect.Default(), Console: api.Default(), Access: access.Default(), Identity: service.Default(), Ledger: ledger.Default(), Gateway: gatewayservice.Default(), Telemetry: telemetry.Default(),
 	}
 }
 

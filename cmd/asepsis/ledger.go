@@ -96,7 +96,11 @@ func ledgerStatus(f *ledgerFlags) *cobra.Command {
 				return err
 			}
 			err = f.print(c, s, func(w *tabwriter.Writer) {
-				_, _ = fmt.Fprintf(w, "origin\t%s\nrecorded\t%d\npublished\t%d\t%s\n", s.Origin, s.Size, s.Published.Size, instant(s.Published.Time))
+				_, _ = fmt.Fprintf(w, "origin\t%s\nrecorded\t%d\n", s.Origin, s.Size)
+				if n := s.Size - s.Integrated; n > 0 {
+					_, _ = fmt.Fprintf(w, "  of them ahead\t%d\tin the write-ahead log, not in the tree yet\n", n)
+				}
+				_, _ = fmt.Fprintf(w, "published\t%d\t%s\n", s.Published.Size, instant(s.Published.Time))
 				if s.Required > 0 {
 					_, _ = fmt.Fprintf(w, "witnessed\t%d\t%s\nwitnesses\t%d of %d are required\n", s.Witnessed.Size, instant(s.Witnessed.Time), s.Required, len(s.Witnesses))
 					for _, x := range s.Witnesses {
@@ -137,11 +141,12 @@ func ledgerTrust(f *ledgerFlags) *cobra.Command {
 type querySelect struct {
 	digest, hash, device, theatre, caseOf, kind, file, from, to string
 	limit                                                       int
+	dataSet                                                     string // SHA-256 of that of a DICOM file, which is what gateways state
 }
 
 func (q *querySelect) flags(c *cobra.Command) {
 	c.Flags().StringVar(&q.digest, "digest", "", "SHA-256 of an artefact")
-	c.Flags().StringVar(&q.file, "file", "", "an artefact, by its content")
+	c.Flags().StringVar(&q.file, "file", "", "an artefact, by its content; a DICOM file also by its data set")
 	c.Flags().StringVar(&q.hash, "hash", "", "SHA-256 of a statement")
 	c.Flags().StringVar(&q.device, "device", "", "device ID")
 	c.Flags().StringVar(&q.theatre, "theatre", "", "theatre's ID")
@@ -167,11 +172,14 @@ func (q *querySelect) query() (ledger.Query, error) {
 		}
 	}
 	if q.file != "" {
-		sum, err := sumOf(q.file)
+		sums, err := sumsOf(q.file)
 		if err != nil {
 			return out, err
 		}
-		out.Digest = fmt.Sprintf("%x", sum)
+		out.Digest = fmt.Sprintf("%x", sums.Whole)
+		if sums.DICOM {
+			q.dataSet = fmt.Sprintf("%x", sums.DataSet)
+		}
 	}
 	return out, nil
 }
@@ -210,7 +218,12 @@ func (f *ledgerFlags) find(c *cobra.Command, q *querySelect) ([]ledger.Entry, er
 	if err != nil {
 		return nil, err
 	}
-	return r.Find(c.Context(), query)
+	found, err := r.Find(c.Context(), query)
+	if err == nil && len(found) == 0 && q.dataSet != "" {
+		query.Digest = q.dataSet
+		return r.Find(c.Context(), query)
+	}
+	return found, err
 }
 
 func ledgerProve(f *ledgerFlags) *cobra.Command {

@@ -31,7 +31,7 @@ func ledgerFsck(f *ledgerFlags) *cobra.Command {
 				return err
 			}
 			err = f.print(c, r, func(w *tabwriter.Writer) {
-				_, _ = fmt.Fprintf(w, "origin\t%s\nrecorded\t%d\npublished\t%d\nwitnessed\t%d\ncases\t%d\nfiles compared\t%d\n", r.Origin, r.Size, r.Published, r.Witnessed, r.Cases, r.Files)
+				_, _ = fmt.Fprintf(w, "origin\t%s\nrecorded\t%d\nahead\t%d in the write-ahead log\npublished\t%d\nwitnessed\t%d\ncases\t%d\nfiles compared\t%d\n", r.Origin, r.Size, r.Ahead, r.Published, r.Witnessed, r.Cases, r.Files)
 				for _, l := range r.Leftovers {
 					_, _ = fmt.Fprintf(w, "leftover\t%s\n", l)
 				}
@@ -101,8 +101,8 @@ func ledgerImport(f *ledgerFlags) *cobra.Command {
 
 func ledgerBackup(f *ledgerFlags) *cobra.Command {
 	var o ledger.BackupOptions
-	c := &cobra.Command{Use: "backup DIR", Short: "Copy the log as of its newest checkpoint, also while it is written", Args: wants(1, 1),
-		Long: "What is there from an earlier backup is not written again. The copy is checked against the signed root.\nA ledger that goes on from a backup older than what its witnesses signed is refused by them: begin a new origin then."}
+	c := &cobra.Command{Use: "backup DIR", Short: "Copy the log, also while it is written", Args: wants(1, 1),
+		Long: "The tree as of its newest checkpoint, and what was recorded beyond it as a write-ahead log. What is there from an earlier backup is not written again. The copy is checked against the signed root.\nA ledger that goes on from a backup older than what its witnesses signed is refused by them: begin a new origin then."}
 	c.Flags().BoolVar(&o.Secrets, "secrets", false, "with the signing key and the salts: the copy can be run as the ledger, and keeps what is erased later")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		dir, err := f.place()

@@ -65,7 +65,7 @@ func rootCommand() *cobra.Command {
 		return withHint(err, "asepsis "+strings.TrimPrefix(c.CommandPath(), "asepsis ")+" --help lists the flags")
 	})
 	root.AddCommand(upCommand(), analyzeCommand(), sensorCommand(), recorderCommand(), detectCommand(), consoleCommand(), devicesCommand(), eventsCommand(), findingsCommand(), advisoriesCommand(), knowledgeCommand(),
-		inventoryCommand(), policyCommand(), caCommand(), enrollCommand(), ledgerCommand(), verifyCommand(), recordCommand(), dicomCommand(), configCommand(), rulesCommand(), versionCommand())
+		inventoryCommand(), gatewayCommand(), policyCommand(), caCommand(), enrollCommand(), ledgerCommand(), verifyCommand(), recordCommand(), dicomCommand(), configCommand(), rulesCommand(), versionCommand())
 	return root
 }
 

@@ -97,8 +97,8 @@ func connect(t *testing.T, url, tokenFile, name string) *feed {
 
 // The two devices of a feed.
 var (
-	pump    = event.Endpoint{MAC: device.MAC{0x00, 0x1b, 0x21, 0, 0, 1}, IP: netip.MustParseAddr("10.77.3.11"), Port: 50_000}
-	gateway = event.Endpoint{MAC: device.MAC{0xc8, 0xf7, 0x50, 0, 0, 2}, IP: netip.MustParseAddr("10.77.1.10"), Port: 2575}
+	pump = event.Endpoint{MAC: device.MAC{0x00, 0x1b, 0x21, 0, 0, 1}, IP: netip.MustParseAddr("10.77.3.11"), Port: 50_000}
+	peer = event.Endpoint{MAC: device.MAC{0xc8, 0xf7, 0x50, 0, 0, 2}, IP: netip.MustParseAddr("10.77.1.10"), Port: 2575}
 )
 
 // devices emits what makes the two devices known.
@@ -107,7 +107,7 @@ func (f *feed) devices() {
 		who   event.Endpoint
 		attr  device.Attribute
 		value string
-	}{{pump, device.AttrHostname, "pump-or3"}, {gateway, device.AttrHostname, "gateway"}} {
+	}{{pump, device.AttrHostname, "pump-or3"}, {peer, device.AttrHostname, "gateway"}} {
 		now := time.Now().UnixNano()
 		f.emit(&event.Event{UID: fmt.Sprintf("%s-device-%d", f.name, i), Time: now, Activity: 1, Severity: finding.Info, Detail: &event.DeviceEvidence{Evidence: device.Evidence{
 			Subject: device.Subject{MAC: e.who.MAC, IP: e.who.IP}, Attribute: e.attr, Value: e.value, Source: "test", Confidence: device.Structured, First: now, Last: now, Count: 1,
@@ -120,7 +120,7 @@ func (f *feed) numbers(n int, at func(i int) time.Time) {
 	for range n {
 		i := f.count()
 		f.emit(&event.Event{UID: fmt.Sprintf("%s-%d", f.name, i), Time: at(i).UnixNano(), Activity: 1, Severity: finding.Info, Status: event.StatusSuccess, Protocol: "hl7", Message: f.message,
-			Flow:   &event.Flow{ID: 1, Proto: 6, Src: pump, Dst: gateway},
+			Flow:   &event.Flow{ID: 1, Proto: 6, Src: pump, Dst: peer},
 			Detail: &event.Application{Name: "test", Operation: "count", Attributes: []event.KV{{Name: "number", Value: fmt.Sprint(i)}}}})
 	}
 }

@@ -65,7 +65,12 @@ func (p *platform) addProve() error {
 func (p *platform) addLedger(notice func(ledger.Notice)) error {
 	cfg := p.set.Ledger
 	cfg.Dir = cmp.Or(cfg.Dir, filepath.Join(p.dir, "ledger"))
-	l, err := ledger.New(cfg, ledger.Deps{Log: p.log.With("room", "ledger"), Notice: notice})
+	if p.demo && len(cfg.Witnesses) == 0 {
+		if err := p.demoWitnesses(&cfg); err != nil {
+			return err
+		}
+	}
+	l, err := ledger.New(cfg, ledger.Deps{Log: p.log.With("room", "ledger"), Notice: notice, Name: ledger.OriginOf(p.bus.Site(), "asepsis")})
 	if errors.Is(err, ledger.ErrUnsupported) {
 		p.log.Warn("no ledger runs", "why", err)
 		return nil
@@ -81,6 +86,30 @@ func (p *platform) addLedger(notice func(ledger.Notice)) error {
 	p.cleanup = append(p.cleanup, func() { _ = salts.Close() })
 	p.proof.ledger, p.proof.records = l, ledger.NewRecords(l, salts, nil)
 	p.rooms = append(p.rooms, lifecycle.Room{Name: "ledger", Run: l.Run, Ready: l.Ready, Drain: 30 * time.Second})
+	return nil
+}
+
+// demoWitnesses gives the demo's ledger witnesses, in this process. They must know its key
+// first: the ledger is opened for it once.
+func (p *platform) demoWitnesses(cfg *ledger.Config) error {
+	l, err := ledger.New(*cfg, ledger.Deps{Name: ledger.OriginOf(p.bus.Site(), "demo")})
+	if errors.Is(err, ledger.ErrUnsupported) {
+		return nil // is said by who opens it next
+	}
+	if err != nil {
+		return err
+	}
+	if err := l.Close(); err != nil {
+		return err
+	}
+	w, err := proof.NewWitnesses(filepath.Join(p.dir, "demo-witnesses"), l.Key(), p.log.With("room", "demo"))
+	if err != nil {
+		return err
+	}
+	p.cleanup = append(p.cleanup, func() { _ = w.Close() })
+	cfg.Witnesses = w.Config()
+	cfg.Required = len(cfg.Witnesses)
+	p.rooms = append(p.rooms, lifecycle.Room{Name: "demo's witnesses", Run: w.Run})
 	return nil
 }
 

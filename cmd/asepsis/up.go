@@ -103,7 +103,7 @@ func (f *upFlags) up(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if len(inputs) == 0 && !f.demo && p.set.Bus.URL == "" && p.set.Bus.Listen == "" {
+	if len(inputs) == 0 && !f.demo && p.set.Bus.URL == "" && p.set.Bus.Listen == "" && !p.set.Gateway.Enabled() {
 		return withHint(errors.New("up: nothing to watch: no interface, capture or demo named"),
 			"asepsis up --demo looks around without a network; asepsis up --iface IF watches one of: "+interfaceNames())
 	}
@@ -129,6 +129,9 @@ func (f *upFlags) up(c *cobra.Command) error {
 		if err := p.addDemo(c.Context()); err != nil {
 			return err
 		}
+	}
+	if err := p.addGateway(c.Context()); err != nil {
+		return err
 	}
 	for _, in := range inputs {
 		if err := p.addWatch(in.name, in.Input); err != nil {

@@ -3,10 +3,8 @@
 package main
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -25,6 +23,7 @@ type verified struct {
 	Hash      string          `json:"hash,omitempty"`
 	Kind      string          `json:"kind,omitempty"`
 	Subject   string          `json:"subject,omitempty"` // what FILE is to the statement
+	Part      receipt.Part    `json:"part,omitempty"`    // of FILE: "file", or "data-set" of a DICOM file
 	Origin    string          `json:"origin,omitempty"`
 	Size      uint64          `json:"size,omitempty"`
 	Witnessed bool            `json:"witnessed"`
@@ -34,11 +33,20 @@ type verified struct {
 	Statement json.RawMessage `json:"statement,omitempty"`
 }
 
+// matched is what a file is to the statement.
+type matched struct {
+	subject string
+	part    receipt.Part
+}
+
 func verifyCommand() *cobra.Command {
 	var trust, format string
 	var unwitnessed bool
 	c := &cobra.Command{Use: "verify RECEIPT [FILE]", Short: "Check a receipt offline, and whether a file is what it is about", Args: wants(1, 2),
 		Long: "Needs no server and no network: the trust file says whose log and which witnesses to believe.\n" +
+			"Of a DICOM file, the statement is about its data set: preamble and file meta information, which\n" +
+			"every receiver writes anew, are not covered. Receivers that write the data set itself anew keep no\n" +
+			"proof; storescp, for example, writes it as it came with +B.\n" +
 			"Exit code 0: it verifies. 1: it does not. 2: it could not be tried.",
 		Example: "  asepsis verify receipt.json image.dcm --trust trust.json"}
 	c.Flags().StringVar(&trust, "trust", "", "trust file of the log (required)")
@@ -58,16 +66,16 @@ func verifyCommand() *cobra.Command {
 			return fmt.Errorf("receipt: %w", err)
 		}
 		r, err := receipt.Verify(file, t, receipt.Options{Unwitnessed: unwitnessed})
-		subject := ""
+		var of matched
 		if err == nil && len(args) == 2 {
-			sum, serr := sumOf(args[1])
+			sums, serr := sumsOf(args[1])
 			if serr != nil {
 				return serr
 			}
-			subject, err = r.Match(sum)
+			of.subject, of.part, err = r.MatchFile(sums)
 		}
 		if format == "json" {
-			return verifiedJSON(c, r, subject, err)
+			return verifiedJSON(c, r, of, err)
 		}
 		if err != nil {
 			return notVerified(c, err)
@@ -75,8 +83,11 @@ func verifyCommand() *cobra.Command {
 		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 		p := r.Statement.Predicate
 		_, _ = fmt.Fprintf(w, "verified\tentry %d of %s\n", r.Index, r.Checkpoint.Origin)
-		if subject != "" {
-			_, _ = fmt.Fprintf(w, "file\tit is the statement's %q\n", subject)
+		switch of.part {
+		case receipt.Whole:
+			_, _ = fmt.Fprintf(w, "file\tit is the statement's %q\n", of.subject)
+		case receipt.DataSet:
+			_, _ = fmt.Fprintf(w, "file\tits data set is the statement's %q; preamble and meta information are not covered\n", of.subject)
 		}
 		_, _ = fmt.Fprintf(w, "statement\t%s, %s\n", r.Statement.Kind(), instant(p.Time))
 		_, _ = fmt.Fprintf(w, "hash\t%s\n", r.Hash)
@@ -104,7 +115,7 @@ func witnessNames(r *receipt.Result) []string {
 }
 
 // verifiedJSON prints the result, also of a receipt that does not verify.
-func verifiedJSON(c *cobra.Command, r receipt.Result, subject string, err error) error {
+func verifiedJSON(c *cobra.Command, r receipt.Result, of matched, err error) error {
 	out := verified{Verified: err == nil}
 	if err != nil {
 		bad, ok := err.(*receipt.Error) //nolint:errorlint // receipt returns nothing else
@@ -117,7 +128,8 @@ func verifiedJSON(c *cobra.Command, r receipt.Result, subject string, err error)
 		if merr != nil {
 			return merr
 		}
-		out.Index, out.Hash, out.Kind, out.Subject, out.Origin, out.Size = r.Index, r.Hash, string(r.Statement.Kind()), subject, r.Checkpoint.Origin, r.Checkpoint.Size
+		out.Index, out.Hash, out.Kind, out.Subject, out.Origin, out.Size = r.Index, r.Hash, string(r.Statement.Kind()), of.subject, r.Checkpoint.Origin, r.Checkpoint.Size
+		out.Part = of.part
 		out.Witnessed, out.Witnesses, out.Statement = r.Witnessed, witnessNames(&r), b
 		if !r.By.IsZero() {
 			out.By = instant(r.By)
@@ -138,17 +150,16 @@ func verifiedJSON(c *cobra.Command, r receipt.Result, subject string, err error)
 	return nil
 }
 
-// sumOf hashes a file of any length.
-func sumOf(file string) ([sha256.Size]byte, error) {
-	var sum [sha256.Size]byte
+// sumsOf hashes a file of any length.
+func sumsOf(file string) (receipt.Sums, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return sum, err
+		return receipt.Sums{}, err
 	}
 	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return sum, fmt.Errorf("read %s: %w", file, err)
+	s, err := receipt.SumsOf(f)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", file, err)
 	}
-	return [sha256.Size]byte(h.Sum(nil)), nil
+	return s, nil
 }

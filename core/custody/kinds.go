@@ -23,6 +23,9 @@ func kindShapes() map[Kind]Shape {
 		{Name: "tls", Form: Token, Max: 32, Doc: "TLSv1.3, TLSv1.2; absent: in clear"},
 		{Name: "peer_certificate", Form: Hash, Doc: "SHA-256 of the peer's certificate (DER)"},
 		{Name: "status", Form: Token, Max: 64, Doc: "what the peer answered"},
+		{Name: "verdict", Form: Token, OneOf: []string{"pass", "flag", "sanitise", "quarantine", "refuse"}, Doc: "what a content firewall made of it"},
+		{Name: "rules", Form: Token, List: true, Max: 64, Doc: "the rules of the firewall that met"},
+		{Name: "policy", Form: Hash, Doc: "SHA-256 of the firewall's policy in force"},
 	}
 	return map[Kind]Shape{
 		Received:  transfer,

@@ -108,6 +108,10 @@ func newAssociation(c net.Conn, info Info, state ul.State, h Handler, l Limits, 
 	return a
 }
 
+// NetConn returns the connection below, the *tls.Conn where there is TLS. It is only to
+// be asked who is at its other end.
+func (a *Association) NetConn() net.Conn { return a.conn }
+
 // Info returns what was negotiated.
 func (a *Association) Info() *Info { return &a.info }
 

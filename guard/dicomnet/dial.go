@@ -24,6 +24,9 @@ type Dialer struct {
 	Contexts []Proposal
 	// TLS, when not nil, is used for the connection. ServerName is taken from the address when it is empty.
 	TLS *tls.Config
+	// Handshake, when not nil, puts TLS on a connection instead, and closes it when it fails: that of a
+	// trust.Client. It returns a connection with a method ConnectionState, such as *tls.Conn.
+	Handshake func(ctx context.Context, c net.Conn, serverName string) (net.Conn, error)
 	// Handler performs what the peer asks for on the association: the C-STORE sub-operations
 	// of a C-GET, N-EVENT-REPORT. Requests are refused where it is nil.
 	Handler  Handler
@@ -34,6 +37,9 @@ type Dialer struct {
 	Identity *ul.UserIdentity
 	Limits   Limits
 	Timeouts Timeouts
+	// FirstMessageID is the message ID of the first operation; 0 is 1. Who asks for a C-MOVE knows by it
+	// what comes of it (PS3.7 §9.3.1.1, move originator message ID).
+	FirstMessageID uint16
 	// LocalAddr, when not nil, is where connections come from.
 	LocalAddr net.Addr
 }
@@ -59,6 +65,7 @@ func (d *Dialer) Dial(ctx context.Context, address string) (*Association, error)
 		return nil, fmt.Errorf("associate with %s: %w", address, err)
 	}
 	a.info.TLS = state
+	a.lastID = max(d.FirstMessageID, 1) - 1
 	go func() { _ = a.run() }()
 	return a, nil
 }
@@ -103,6 +110,9 @@ func (d *Dialer) connect(ctx context.Context, address string, t Timeouts) (net.C
 		return nil, nil, connectError(err)
 	}
 	c = acknowledgeAtOnce(c)
+	if d.Handshake != nil {
+		return d.handshake(ctx, c, address)
+	}
 	if d.TLS == nil {
 		return c, nil, nil
 	}
@@ -119,6 +129,24 @@ func (d *Dialer) connect(ctx context.Context, address string, t Timeouts) (net.C
 		return nil, nil, fmt.Errorf("connect to %s: %w", address, handshakeError(err, false))
 	}
 	state := tc.ConnectionState()
+	return tc, &state, nil
+}
+
+func (d *Dialer) handshake(ctx context.Context, c net.Conn, address string) (net.Conn, *tls.ConnectionState, error) {
+	name, _, _ := net.SplitHostPort(address)
+	tc, err := d.Handshake(ctx, c, name)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return nil, nil, fmt.Errorf("connect to %s: %w", address, handshakeError(err, false))
+	}
+	s, ok := tc.(interface{ ConnectionState() tls.ConnectionState })
+	if !ok {
+		_ = tc.Close()
+		return nil, nil, fmt.Errorf("connect to %s: the connection after the handshake is not TLS", address)
+	}
+	state := s.ConnectionState()
 	return tc, &state, nil
 }
 

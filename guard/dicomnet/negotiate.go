@@ -50,6 +50,7 @@ func UncompressedSyntaxes() []string {
 
 // Negotiation is an association request and the answer to it under way.
 type Negotiation struct {
+	Conn          net.Conn // only to be asked who is at its other end
 	Remote, Local net.Addr
 	TLS           *tls.ConnectionState // nil on a plain connection
 	// Request is what the peer proposes. User.Identity may hold a credential.

@@ -52,6 +52,8 @@ type Reply struct {
 	Progress *Progress
 	// Data is the response's data set, or nil. It is read while it is sent.
 	Data io.Reader
+	// Sent, when not nil, is called when the response was written, or could not be.
+	Sent func()
 }
 
 // Progress counts sub-operations (PS3.7 §9.1.3, §9.1.4).
@@ -200,6 +202,9 @@ func (a *Association) serve(r *Request) error {
 		err := errStopped // unless whole, the association is ending
 		if whole {
 			err = r.respond(reply)
+		}
+		if reply.Sent != nil {
+			reply.Sent()
 		}
 		r.cancel(nil)
 		a.mu.Lock()

@@ -26,7 +26,10 @@ type Server struct {
 	// Handler performs requests.
 	Handler Handler
 	// TLS, when not nil, makes every connection TLS.
-	TLS      *tls.Config
+	TLS *tls.Config
+	// Wrap, when not nil, is given each connection before TLS is put on it, for who keeps
+	// connections by their peer. Association.NetConn and Negotiation.Conn lead back to what it returned.
+	Wrap     func(net.Conn) net.Conn
 	Limits   Limits
 	Timeouts Timeouts
 	// MaxAssociations are served at once; more are rejected with "local-limit-exceeded". 0 is DefaultAssociations.
@@ -42,6 +45,7 @@ const DefaultAssociations = 64
 
 // End is how a connection ended.
 type End struct {
+	Conn          net.Conn // as it was accepted and wrapped, below TLS
 	Remote, Local net.Addr
 	// Association is nil when none was established.
 	Association *Association
@@ -146,9 +150,13 @@ func (s *serving) drain(limit time.Duration) {
 }
 
 func (s *serving) connection(c net.Conn) {
-	e := End{Remote: c.RemoteAddr(), Local: c.LocalAddr()}
 	begin := time.Now()
-	e.Association, e.Err = s.serve(acknowledgeAtOnce(c))
+	c = acknowledgeAtOnce(c)
+	if s.Wrap != nil {
+		c = s.Wrap(c)
+	}
+	e := End{Conn: c, Remote: c.RemoteAddr(), Local: c.LocalAddr()}
+	e.Association, e.Err = s.serve(c)
 	e.Duration = time.Since(begin)
 	if s.Ended != nil {
 		s.Ended(e)
@@ -237,7 +245,7 @@ func (s *serving) associate(c net.Conn, state *tls.ConnectionState, until time.T
 		return refuse(ul.AppendAbort(nil, ul.Abort{Source: 2, Reason: 6}), misread(err))
 	}
 	rejected := request(rq)
-	n := &Negotiation{Remote: c.RemoteAddr(), Local: c.LocalAddr(), TLS: state, Request: rq}
+	n := &Negotiation{Conn: c, Remote: c.RemoteAddr(), Local: c.LocalAddr(), TLS: state, Request: rq}
 	if rejected == nil {
 		n.Answer = answer(rq, s.Services, s.limits)
 		rejected = decide(s.ctx, s.Negotiate, n)

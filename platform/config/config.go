@@ -177,11 +177,7 @@ func (d *decoder) validate(v reflect.Value, path string) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if name, ok := fieldName(v.Type().Field(i)); ok {
-				d.validate(v.Field(i), join(path, name))
-			}
-		}
+		d.validateFields(v, path)
 	case reflect.Slice:
 		for i := range v.Len() {
 			d.validate(v.Index(i), fmt.Sprintf("%s[%d]", path, i))
@@ -204,6 +200,19 @@ func (d *decoder) validate(v reflect.Value, path string) {
 	}
 	if ok {
 		d.invalid(path, val.Validate())
+	}
+}
+
+// validateFields validates what is in the fields of a struct. An inlined struct's own Validate is for the struct around
+// it to call: it may be promoted to be that.
+func (d *decoder) validateFields(v reflect.Value, path string) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if inlined(f) {
+			d.validateFields(v.Field(i), path)
+		} else if name, ok := fieldName(f); ok {
+			d.validate(v.Field(i), join(path, name))
+		}
 	}
 }
 

@@ -145,6 +145,9 @@ func fieldName(f reflect.StructField) (string, bool) {
 	return name, f.IsExported() && name != "" && name != "-"
 }
 
+// inlined reports whether a field is a struct whose fields stand beside those of the struct around it.
+func inlined(f reflect.StructField) bool { return f.Anonymous && f.Tag.Get("yaml") == ",inline" }
+
 var (
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeText     = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -280,7 +283,7 @@ func named(t reflect.Type, above []int, fn func(name string, at []int)) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := append(slices.Clone(above), i)
-		if f.Anonymous && f.Tag.Get("yaml") == ",inline" {
+		if inlined(f) {
 			named(f.Type, at, fn)
 		} else if name, ok := fieldName(f); ok {
 			fn(name, at)

@@ -53,6 +53,9 @@ func undocumented(t reflect.Type, path string, out *[]string, seen map[reflect.T
 		}
 		name, ok := fieldName(f)
 		switch {
+		case inlined(f):
+			undocumented(f.Type, path, out, seen)
+			continue
 		case !ok:
 			*out = append(*out, join(path, f.Name)+" has no yaml tag")
 			continue
@@ -99,6 +102,10 @@ func (p printer) fields(v reflect.Value, depth int) {
 	first := true
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if inlined(f) {
+			p.fields(v.Field(i), depth)
+			continue
+		}
 		name, ok := fieldName(f)
 		if !ok {
 			continue
@@ -129,8 +136,13 @@ func (p printer) field(name string, v reflect.Value, depth int) {
 		}
 		p.line(depth, name+": "+s)
 	case v.Kind() == reflect.Struct:
+		sub := printer{w: &bytes.Buffer{}}
+		sub.fields(v, depth+1)
+		if !sub.says() {
+			name = "# " + name // a field without a value is an error
+		}
 		p.line(depth, name+":")
-		p.fields(v, depth+1)
+		p.w.Write(sub.w.Bytes())
 	case v.Len() == 0:
 		p.unset(name, v.Type(), depth)
 	case v.Kind() == reflect.Map:
@@ -144,6 +156,16 @@ func (p printer) field(name string, v reflect.Value, depth int) {
 			p.element(v.Index(i), depth+1)
 		}
 	}
+}
+
+// says reports whether anything but comments was written.
+func (p printer) says() bool {
+	for line := range strings.Lines(p.w.String()) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return true
+		}
+	}
+	return false
 }
 
 // element writes an element of a list.

@@ -57,6 +57,7 @@ type Authority struct {
 	issuers  map[string]*issuer // by key ID
 	released map[string]uint64  // highest CRL number announced, by issuer
 	delivery sync.Mutex         // one delivers statements at a time
+	counts   counter
 }
 
 // issuer is an issuing authority: the active one, or one whose certificates are

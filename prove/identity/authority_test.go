@@ -308,3 +308,36 @@ func TestNoKeyIsInClearOnTheDisk(t *testing.T) {
 		}
 	}
 }
+
+// Counting reads the inventory once, and then knows what this process issues and revokes.
+func TestCertificatesAreCounted(t *testing.T) {
+	s := identitytest.New(t, identitytest.Options{})
+	counts := func(want identity.Counts) {
+		t.Helper()
+		if n, err := s.Counts(t.Context()); err != nil || n != want {
+			t.Errorf("%+v, %v, want %+v", n, err, want)
+		}
+	}
+	counts(identity.Counts{})
+	s.Issue(t, identity.DICOMNode, "dev-a")
+	b, _ := s.Issue(t, identity.XRHeadset, "dev-b")
+	counts(identity.Counts{Good: 2})
+	a, _ := s.Issue(t, identity.DICOMNode, "dev-a") // the first is superseded
+	counts(identity.Counts{Good: 2})
+	if _, err := s.Revoke(t.Context(), identity.Revocation{Serials: []string{b.Serial}, Reason: identity.KeyCompromise}); err != nil {
+		t.Fatal(err)
+	}
+	counts(identity.Counts{Good: 1, Revoked: 1})
+	c, _ := s.Issue(t, identity.DICOMNode, "dev-c")
+	later := c.RenewFrom
+	if a.RenewFrom.After(later) {
+		later = a.RenewFrom
+	}
+	s.Clock.Advance(later.Sub(s.Clock.Now()) + time.Minute)
+	n, err := s.Counts(t.Context())
+	if err != nil || n.Good != 2 || n.Due != 2 {
+		t.Errorf("due: %+v, %v", n, err)
+	}
+	s.Clock.Advance(c.NotAfter.Sub(s.Clock.Now()) + time.Minute)
+	counts(identity.Counts{Expired: 3, Revoked: 1})
+}

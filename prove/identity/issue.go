@@ -139,6 +139,7 @@ func (a *Authority) issueFor(ctx context.Context, r Request, more func(serial st
 	if err := a.deps.Documents.Commit(ctx, writes, a.audit("identity.issue", &c, r.By)); err != nil {
 		return nil, fmt.Errorf("keep the certificate: %w", err)
 	}
+	a.counts.wrote(writes)
 	a.record(ctx, statements...)
 	a.emit(done, &c)
 	return &Issued{Certificate: c, Leaf: leaf, Chain: []*x509.Certificate{ca.cert}}, nil

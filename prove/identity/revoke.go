@@ -192,6 +192,7 @@ func (a *Authority) revoke(ctx context.Context, i *issuer, list []kept, r *Revoc
 		if err != nil {
 			return nil, fmt.Errorf("revoke: %w", err)
 		}
+		a.counts.wrote(writes)
 		// From here on it is done, whatever becomes of the one who asked.
 		ctx := context.WithoutCancel(ctx)
 		a.announce(ctx, i, next.Number, add, state.Number)

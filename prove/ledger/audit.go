@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,6 +96,7 @@ func (l *Ledger) auditRound(ctx context.Context) {
 		k.Problem = err.Error()
 	}
 	l.audit.mu.Lock()
+	k.Problem = cmp.Or(l.audit.kept.Problem, k.Problem)
 	l.audit.kept = k
 	l.audit.mu.Unlock()
 	if k.Problem != "" {
@@ -107,6 +109,13 @@ func (l *Ledger) auditRound(ctx context.Context) {
 	if err != nil {
 		l.deps.Log.Warn("the state of the self-audit cannot be written", "err", diskError(err))
 	}
+}
+
+// found takes up a problem that was found elsewhere; the first one stays.
+func (a *auditor) found(problem string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kept.Problem = cmp.Or(a.kept.Problem, problem)
 }
 
 func (a *auditor) copy() auditKept {

@@ -11,16 +11,18 @@ import (
 	"unicode"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/ledger/internal/wal"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
 // Config says how a log is kept and who witnesses it.
 type Config struct {
 	Dir         string          `yaml:"dir" doc:"Directory of the log. Empty: ledger in the data directory. Not on NFS: the log rests on locks and renames of a local file system."`
-	Origin      string          `yaml:"origin" doc:"Name of the log in its checkpoints, as in ledger.hospital.example/theatres. It is fixed when the log is made. Empty: asepsis-ledger/ and random digits."`
+	Origin      string          `yaml:"origin" doc:"Name of the log in its checkpoints, as in ledger.hospital.example/theatres. It is fixed when the log is made. Empty: site, process and random digits."`
 	KeyFile     string          `yaml:"key_file" doc:"File with the log's signing key (mode 0600), made at the first start. Empty: key in the log's directory."`
-	BatchSize   int             `yaml:"batch_size" doc:"The most entries that are written together."`
-	BatchAge    time.Duration   `yaml:"batch_age" doc:"How long an entry waits for others to be written with when nothing is being written. Under load entries gather while a batch is written, so more gains nothing."`
+	WriteAhead  config.ByteSize `yaml:"write_ahead" doc:"Disk space for entries that are recorded and not in the tree yet. When it is full, writers wait for the tree."`
+	BatchSize   int             `yaml:"batch_size" doc:"The most entries that are taken into the tree together."`
+	BatchAge    time.Duration   `yaml:"batch_age" doc:"How long a recorded entry waits for others before it is taken into the tree. Recording does not wait for it, receipts do."`
 	Waiting     int             `yaml:"waiting" doc:"The most statements that wait to be recorded; beyond it callers are told to try again."`
 	Checkpoint  time.Duration   `yaml:"checkpoint_interval" doc:"How often a checkpoint is signed when there are new entries, at least 100ms."`
 	Reserve     config.ByteSize `yaml:"reserve" doc:"Disk space that is left free: with less, recording is refused with a clear error, and reading goes on."`
@@ -53,7 +55,7 @@ type AuditConfig struct {
 // Default holds the documented defaults.
 func Default() Config {
 	return Config{
-		BatchSize: 256, BatchAge: 2 * time.Millisecond, Waiting: 4096, Checkpoint: time.Second, Reserve: 64 * config.MiB,
+		WriteAhead: 32 * config.MiB, BatchSize: 2048, BatchAge: 200 * time.Millisecond, Waiting: 4096, Checkpoint: time.Second, Reserve: 64 * config.MiB,
 		Unwitnessed: 15 * time.Minute, Timestamp: TimestampConfig{Every: time.Hour}, Audit: AuditConfig{Every: 10 * time.Second, Bundles: 16},
 	}
 }
@@ -63,12 +65,14 @@ func (c Config) Validate() error {
 	switch {
 	case strings.ContainsFunc(c.Origin, unicode.IsSpace) || strings.Contains(c.Origin, "+") || len(c.Origin) > 200:
 		return config.Invalid("origin", "a name such as ledger.hospital.example/theatres", "must be at most 200 bytes without spaces and plus signs")
+	case c.WriteAhead < walSlots*wal.MinSlot || c.WriteAhead > walSlots*wal.MaxSlot:
+		return config.Invalid("write_ahead", "32MiB is usual", "%s is not within 1MiB..512MiB", c.WriteAhead)
 	case c.BatchSize < 1 || c.BatchSize > 4096:
-		return config.Invalid("batch_size", "256 is usual", "%d is not within 1..4096", c.BatchSize)
-	case c.BatchAge < 100*time.Microsecond || c.BatchAge > 50*time.Millisecond:
-		return config.Invalid("batch_age", "2ms is usual", "%s is not within 100us..50ms", c.BatchAge)
-	case c.Waiting < c.BatchSize || c.Waiting > 1<<20:
-		return config.Invalid("waiting", "4096 is usual", "%d is not within batch_size..1048576", c.Waiting)
+		return config.Invalid("batch_size", "2048 is usual", "%d is not within 1..4096", c.BatchSize)
+	case c.BatchAge < time.Millisecond || c.BatchAge > 10*time.Second:
+		return config.Invalid("batch_age", "200ms is usual", "%s is not within 1ms..10s", c.BatchAge)
+	case c.Waiting < 1 || c.Waiting > 1<<20:
+		return config.Invalid("waiting", "4096 is usual", "%d is not within 1..1048576", c.Waiting)
 	case c.Checkpoint < 100*time.Millisecond || c.Checkpoint > time.Hour:
 		return config.Invalid("checkpoint_interval", "1s is usual", "%s is not within 100ms..1h", c.Checkpoint)
 	case c.Unwitnessed < time.Second:
@@ -110,6 +114,8 @@ type Deps struct {
 	Log  *slog.Logger
 	HTTP *http.Client     // to witnesses and the timestamp authority
 	Now  func() time.Time // the clock
+	// Name is how the origin of a new log begins that has none configured, see [OriginOf].
+	Name string
 	// Notice is told when the ledger finds something that needs a person, and when that is over.
 	// It must not block.
 	Notice func(Notice)

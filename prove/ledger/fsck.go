@@ -18,13 +18,15 @@ import (
 	"github.com/transparency-dev/tessera/api/layout"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/prove/ledger/internal/wal"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
 // Report is what Fsck found.
 type Report struct {
 	Origin    string    `json:"origin"`
-	Size      uint64    `json:"size"` // recorded
+	Size      uint64    `json:"size"`  // recorded
+	Ahead     uint64    `json:"ahead"` // of them in the write-ahead log alone, not in the tree yet
 	Published uint64    `json:"published"`
 	Witnessed uint64    `json:"witnessed"`
 	Cases     int       `json:"cases"`
@@ -32,7 +34,8 @@ type Report struct {
 	Bytes     int64     `json:"bytes"`
 	Problems  []Problem `json:"problems"`
 	More      int       `json:"more,omitempty"` // problems beyond the first MaxProblems
-	// Leftovers are files that a crash left and that the log does not use.
+	// Leftovers are files that a crash left and that the log does not use, and groups of the
+	// write-ahead log that were being written when it came.
 	Leftovers []string `json:"leftovers,omitempty"`
 }
 
@@ -52,12 +55,12 @@ type fsck struct {
 	trust  *receipt.Trust
 	report Report
 	size   uint64
-	root   []byte             // as the log's own state has it
 	heads  map[uint64][]head2 // roots to compare, by size
 	levels []tileLevel
 	chains map[custody.Commitment]*chain
 	ids    map[[16]byte]struct{}
 	used   map[string]bool // files below log/ that were compared
+	ahead  wal.Tail        // what the write-ahead log holds
 }
 
 // head2 is a root that somebody signed, and where that is written.
@@ -95,10 +98,12 @@ func Fsck(ctx context.Context, dir string, progress func(done, all uint64)) (Rep
 		return f.report, fmt.Errorf("ledger: %w", err)
 	}
 	f.report.Origin, f.report.Problems = f.trust.Log.Name, []Problem{}
+	f.readAhead(ctx)
 	f.signed()
 	if err := f.entries(ctx, progress); err != nil {
 		return f.report, err
 	}
+	f.waiting()
 	f.chainsEnd()
 	err = f.files(ctx)
 	return f.report, err
@@ -194,7 +199,7 @@ func (f *fsck) state() {
 		f.size = f.report.Published
 		return
 	}
-	f.size, f.root, f.report.Size = st.Size, st.Root, st.Size
+	f.size, f.report.Size = st.Size, st.Size
 	f.heads[st.Size] = append(f.heads[st.Size], head2{where, [32]byte(st.Root)})
 }
 
@@ -225,6 +230,7 @@ func (f *fsck) entries(ctx context.Context, progress func(done, all uint64)) err
 		}
 		f.report.Bytes += int64(len(raw))
 		for i, data := range bundle[:want] {
+			f.same(n*bundleWidth+uint64(i), data)
 			f.entry(n*bundleWidth+uint64(i), data)
 			leaf := rfc6962.DefaultHasher.HashLeaf(data)
 			if err := tree.Append(leaf, nil); err != nil {

@@ -29,6 +29,7 @@ func small(t testing.TB, n int) string {
 	if n <= 50 {
 		for i := range n { // one after the other: partial tiles of every width
 			mustRecord(t, l, inCase(statement(i), "case"))
+			integrated(t, l)
 		}
 	} else {
 		recordAll(t, l, 0, n, func(i int) custody.Statement { return inCase(statement(i), "case") })
@@ -37,6 +38,15 @@ func small(t testing.TB, n int) string {
 	l.stop()
 	peers[0].stop()
 	return dir
+}
+
+// integrated waits until all that is recorded is in the tree.
+func integrated(t testing.TB, l *running) {
+	t.Helper()
+	eventually(t, "all is in the tree", func() bool {
+		s, err := l.Status()
+		return err == nil && s.Integrated == s.Size
+	})
 }
 
 func mustFsck(t testing.TB, dir string) Report {
@@ -116,6 +126,7 @@ func mustKey(t testing.TB, dir string) string {
 // Every byte of every file of a small log is changed, one after the other, and each
 // change is found.
 func TestAFlippedBitAnywhereIsFound(t *testing.T) {
+	t.Parallel()
 	dir := small(t, 4)
 	if r := mustFsck(t, dir); len(r.Problems) > 0 || len(r.Leftovers) > 0 {
 		t.Fatalf("before: %+v", r)
@@ -179,6 +190,7 @@ func TestAFlippedBitAnywhereIsFound(t *testing.T) {
 }
 
 func TestAFlippedBitInAReceiptIsFound(t *testing.T) {
+	t.Parallel()
 	dir := small(t, 5)
 	r, err := OpenReader(dir)
 	if err != nil {

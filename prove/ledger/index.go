@@ -109,9 +109,49 @@ func (x *index) size() uint64 {
 
 func (x *index) sizeLocked() uint64 { return x.live.number*x.per + uint64(x.live.count) }
 
-// add takes the next entry, nil for one that cannot be read. Entries come in the order
-// of the log, without gaps.
-func (x *index) add(number uint64, s *custody.Statement, hash string) {
+// keys are by what an entry can be found: first its hash, then its ID, then the rest. None
+// is for an entry that cannot be read.
+type keys struct {
+	all []facetKey
+	// ofCase is the place of the case's key in all, 0 where there is no case.
+	ofCase int
+}
+
+// id is the key of the entry's ID.
+func (k *keys) id() facetKey { return k.all[1] }
+
+// setHash fills in the hash of an entry that had none yet.
+func (k *keys) setHash(hash string) { k.all[0] = keyOf(byHash, hash) }
+
+// keysOf makes the keys of all that a statement can be found by.
+func keysOf(s *custody.Statement, hash string) keys {
+	p := &s.Predicate
+	k := keys{all: make([]facetKey, 0, 8+len(s.Subject))}
+	k.all = append(k.all, keyOf(byHash, hash), keyOf(byID, p.ID))
+	put := func(f facet, value string) {
+		if value != "" {
+			k.all = append(k.all, keyOf(f, value))
+		}
+	}
+	if p.Case != nil {
+		k.ofCase = len(k.all)
+		put(byCase, string(p.Case.Case))
+	}
+	for _, sub := range s.Subject {
+		put(byDigest, sub.Digest["sha256"])
+	}
+	put(byDevice, p.Device)
+	if p.Actor.Device != p.Device {
+		put(byDevice, p.Actor.Device)
+	}
+	put(byTheatre, p.Theatre)
+	put(byKind, string(s.Kind()))
+	return k
+}
+
+// add takes the next entry, with its time. Entries come in the order of the log, without
+// gaps.
+func (x *index) add(number uint64, k keys, t int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if number != x.sizeLocked() {
@@ -121,20 +161,14 @@ func (x *index) add(number uint64, s *custody.Statement, hash string) {
 		panic(fmt.Sprintf("BUG: entry %d is indexed after %d", number, x.sizeLocked()))
 	}
 	l, at := x.live, uint32(x.live.count)
-	put := func(f facet, value string) {
-		if value == "" {
-			return
-		}
-		k := keyOf(f, value)
-		l.postings = append(l.postings, posting{k, at})
-		if f == byID || f == byCase {
-			l.ids[k] = at
-			l.bloom.add(k)
+	for i, key := range k.all {
+		l.postings = append(l.postings, posting{key, at})
+		if i == 1 || i > 0 && i == k.ofCase {
+			l.ids[key] = at
+			l.bloom.add(key)
 		}
 	}
-	if s != nil {
-		facets(s, hash, put)
-		t := nano(s.Predicate.Time)
+	if len(k.all) > 0 {
 		l.from, l.to = min(l.from, t), max(l.to, t)
 	}
 	if l.count++; uint64(l.count) == x.per {
@@ -145,24 +179,6 @@ func (x *index) add(number uint64, s *custody.Statement, hash string) {
 			x.wait.Go(func() { x.seal(b, l) })
 		}
 	}
-}
-
-// facets calls put with all that a statement can be found by.
-func facets(s *custody.Statement, hash string, put func(facet, string)) {
-	put(byID, s.Predicate.ID)
-	put(byHash, hash)
-	for _, sub := range s.Subject {
-		put(byDigest, sub.Digest["sha256"])
-	}
-	put(byDevice, s.Predicate.Device)
-	if s.Predicate.Actor.Device != s.Predicate.Device {
-		put(byDevice, s.Predicate.Actor.Device)
-	}
-	if s.Predicate.Case != nil {
-		put(byCase, string(s.Predicate.Case.Case))
-	}
-	put(byTheatre, s.Predicate.Theatre)
-	put(byKind, string(s.Kind()))
 }
 
 // seal writes a full block beside the recording of the next.
@@ -183,8 +199,7 @@ func (x *index) seal(b *block, l *live) {
 
 // newest returns the entries that may have an ID or be in a case, newest first; of the
 // newest block only the newest.
-func (x *index) newest(f facet, value string) (candidates []uint64, err error) {
-	k := keyOf(f, value)
+func (x *index) newest(k facetKey) (candidates []uint64, err error) {
 	x.mu.RLock()
 	l := x.live
 	at, ok := l.ids[k]
@@ -210,8 +225,7 @@ func (x *index) newest(f facet, value string) (candidates []uint64, err error) {
 }
 
 // all returns the entries that may have an ID or be in a case, oldest first.
-func (x *index) all(f facet, value string) ([]uint64, error) {
-	k := keyOf(f, value)
+func (x *index) all(k facetKey) ([]uint64, error) {
 	x.mu.RLock()
 	base, postings, blocks := x.live.number*x.per, x.live.postings, x.blocks
 	x.mu.RUnlock()

@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -12,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -22,15 +25,36 @@ type signingKey struct {
 	vkey string
 }
 
-// loadKey reads the log's key, or makes it when there is no log yet.
+// OriginOf is what a process's log at a site is called, in the form that origins have. New
+// puts random digits behind it: a log that is begun anew, after its disk was lost, is another log, and
+// whoever has seen the former must be able to tell.
+func OriginOf(site, process string) string {
+	clean := func(s string) string {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsSpace(r) || unicode.IsControl(r) || r == '+' || r == '/' || r == utf8.RuneError {
+				return '-'
+			}
+			return r
+		}, s)
+		for len(s) > 80 {
+			_, n := utf8.DecodeLastRuneInString(s)
+			s = s[:len(s)-n]
+		}
+		return s
+	}
+	return cmp.Or(clean(site), "asepsis-ledger") + "/" + cmp.Or(clean(process), "asepsis")
+}
+
+// loadKey reads the log's key, or makes it when there is no log yet. The name is for a log
+// whose origin is not configured.
 //
 // durable: a new key is on disk, synced, before anything is signed with it.
-func loadKey(file, origin string, exists bool) (signingKey, error) {
+func loadKey(file, origin, name string, exists bool) (signingKey, error) {
 	text, err := os.ReadFile(file)
 	switch {
 	case err == nil:
 	case notExist(err) && !exists:
-		if text, err = makeKey(file, origin); err != nil {
+		if text, err = makeKey(file, origin, name); err != nil {
 			return signingKey{}, fmt.Errorf("ledger: make the signing key: %w", err)
 		}
 	case notExist(err):
@@ -60,11 +84,11 @@ func loadKey(file, origin string, exists bool) (signingKey, error) {
 	return signingKey{s, vkey}, nil
 }
 
-func makeKey(file, origin string) ([]byte, error) {
+func makeKey(file, origin, name string) ([]byte, error) {
 	if origin == "" {
 		b := make([]byte, 4)
 		_, _ = rand.Read(b) // never fails, see crypto/rand
-		origin = "asepsis-ledger/" + hex.EncodeToString(b)
+		origin = cmp.Or(name, "asepsis-ledger") + "/" + hex.EncodeToString(b)
 	}
 	skey, _, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {

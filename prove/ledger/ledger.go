@@ -5,8 +5,9 @@
 //
 // An entry has three states, and callers and users see which:
 //
-//   - Recorded: it is on this machine's disk, synced, at a fixed index. A crash or
-//     a power cut does not lose it. This is what [Ledger.Record] waits for.
+//   - Recorded: it is on this machine's disk, synced, at a fixed index: in a write-ahead
+//     log, and a moment later in the tree. A crash or a power cut does not lose it. This is
+//     what [Ledger.Record] waits for, for one flush of the disk.
 //   - Published: a checkpoint signed by the log covers it. It cannot be taken back
 //     without breaking that signature's promise.
 //   - Witnessed: N of M witnesses have cosigned such a checkpoint. It cannot be
@@ -29,11 +30,12 @@ type Recorder interface {
 	// Record checks a statement, places it in its case's chain, and returns when
 	// it is recorded. The same Predicate.ID with the same content gives the first
 	// entry again, also after a crash; with other content it is ErrConflict. When
-	// the context ends first, the statement may or may not be recorded: send it again. Its
-	// subjects belong to the ledger then, and must not be changed in place.
+	// the context ends first, or the disk fails while it is written, the statement may or may
+	// not be recorded: send it again. Its subjects belong to the ledger then, and must not be changed in place.
 	//
 	// Errors: *custody.Invalid, ErrConflict, ErrFull (disk), ErrBusy (too many
-	// outstanding; try again), ErrClosed.
+	// outstanding; try again), ErrClosed, ErrDamaged (nothing is recorded any more), and those
+	// of the disk.
 	Record(ctx context.Context, s custody.Statement) (Entry, error)
 }
 
@@ -61,12 +63,15 @@ type Entry struct {
 
 // Status is what there is to know about a log.
 type Status struct {
-	Origin    string     `json:"origin"` // the log's name, as in its checkpoints
-	Size      uint64     `json:"size"`   // recorded entries
-	Published Checkpoint `json:"published"`
-	Witnessed Checkpoint `json:"witnessed"` // the newest that enough witnesses signed
-	Witnesses []Witness  `json:"witnesses"`
-	Required  int        `json:"required"` // N of the N-of-M policy; 0: no witnesses are configured
+	Origin string `json:"origin"` // the log's name, as in its checkpoints
+	Size   uint64 `json:"size"`   // recorded entries
+	// Integrated is how many of them are in the tree, the rest is in the write-ahead log; both
+	// are durable.
+	Integrated uint64     `json:"integrated"`
+	Published  Checkpoint `json:"published"`
+	Witnessed  Checkpoint `json:"witnessed"` // the newest that enough witnesses signed
+	Witnesses  []Witness  `json:"witnesses"`
+	Required   int        `json:"required"` // N of the N-of-M policy; 0: no witnesses are configured
 	// Unwitnessed is how many entries wait for witnesses, since when.
 	Unwitnessed      uint64    `json:"unwitnessed"`
 	UnwitnessedSince time.Time `json:"unwitnessed_since,omitzero"`

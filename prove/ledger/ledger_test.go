@@ -40,6 +40,7 @@ func quick(dir string) Config {
 	c := Default()
 	c.Dir, c.Origin = dir, "ledger.example/or"
 	c.Checkpoint, c.Audit.Every, c.Reserve = 100*time.Millisecond, 100*time.Millisecond, 0
+	c.BatchAge, c.WriteAhead = 5*time.Millisecond, 1<<20
 	return c
 }
 
@@ -51,15 +52,15 @@ type running struct {
 
 func start(t testing.TB, c Config, d Deps) *running {
 	t.Helper()
-	return startWith(t, c, d, blockEntries)
+	return startWith(t, c, d, hooks{per: blockEntries})
 }
 
-func startWith(t testing.TB, c Config, d Deps, per uint64) *running {
+func startWith(t testing.TB, c Config, d Deps, h hooks) *running {
 	t.Helper()
 	if d.Log == nil && testing.Verbose() {
 		d.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	l, err := newLedger(c, d, per)
+	l, err := newLedger(c, d, h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,4 +387,33 @@ func TestTheSigningKeyIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, c, Deps{}).stop()
+}
+
+// Two processes of a site, each with a log of its own.
+func TestLogsOfOneSiteAreToldApart(t *testing.T) {
+	origins := map[string]bool{}
+	for _, process := range []string{"asepsis", "gateway or 3+4", "gateway or 3+4"} { // the last one begun anew
+		c := quick(t.TempDir())
+		c.Origin = ""
+		name := OriginOf("north", process)
+		l := start(t, c, Deps{Name: name})
+		s, err := l.Status()
+		if err != nil || !strings.HasPrefix(s.Origin, name+"/") || origins[s.Origin] {
+			t.Errorf("%q, %v", s.Origin, err)
+		}
+		origins[s.Origin] = true
+		if e := mustRecord(t, l, statement(1)); e.Index != 0 {
+			t.Errorf("entry %d", e.Index)
+		}
+		l.stop()
+		l = start(t, c, Deps{Name: OriginOf("south", "renamed")}) // a log keeps its origin
+		if again, err := l.Status(); err != nil || again.Origin != s.Origin {
+			t.Errorf("%q, was %q, %v", again.Origin, s.Origin, err)
+		}
+	}
+	for _, c := range [][3]string{{"", "", "asepsis-ledger/asepsis"}, {"St. Anna", "a/b\n", "St.-Anna/a-b-"}, {strings.Repeat("ü", 99), "x", strings.Repeat("ü", 40) + "/x"}} {
+		if got := OriginOf(c[0], c[1]); got != c[2] {
+			t.Errorf("%q, want %q", got, c[2])
+		}
+	}
 }

@@ -27,6 +27,7 @@ const (
 	witnessedFile = "witnessed"
 	stampDir      = "stamps"
 	indexDir      = "index"
+	walDir        = "wal"
 	saltFile      = "salts"
 	auditFile     = "audit.json"
 	lockFile      = "lock"
@@ -54,8 +55,8 @@ const maxCached = 64 // bundles
 
 func openTiles(dir string) *tiles { return &tiles{dir: dir, cache: map[uint64]cached{}} }
 
-// recorded returns how many entries are durable, and the root of the tree over them.
-func (t *tiles) recorded() (uint64, []byte, error) {
+// recorded returns how many entries are in the tree, durably, and its root.
+func (t *tiles) state() (uint64, []byte, error) {
 	raw, err := t.read(treeStateFile)
 	if err != nil {
 		if notExist(err) {

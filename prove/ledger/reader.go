@@ -29,6 +29,10 @@ type Reader struct {
 	tiles *tiles
 	trust *receipt.Trust
 	index *index
+	// What is recorded and not in the tree is in the memory of the process that writes the
+	// log, or else in its write-ahead log.
+	live *ahead
+	view *walView
 
 	published, cosigned opened
 }
@@ -69,15 +73,21 @@ func OpenReaderBare(dir string) (*Reader, error) {
 	if _, err := os.Stat(filepath.Join(dir, logDir)); err != nil {
 		return nil, &hinted{fmt.Errorf("ledger %s: %w", dir, err), "the directory with log/ and trust.json in it, usually ledger in the data directory"}
 	}
-	r, err := openReader(dir, openTiles(filepath.Join(dir, logDir)), blockEntries)
+	r, err := openReader(dir, openTiles(filepath.Join(dir, logDir)))
 	if err != nil {
 		return nil, err
 	}
+	size, err := r.Size()
+	if err != nil {
+		return nil, err
+	}
+	r.index = openIndex(filepath.Join(dir, indexDir), blockEntries, size)
 	r.index.readOnly = true
 	return r, nil
 }
 
-func openReader(dir string, t *tiles, per uint64) (*Reader, error) {
+// openReader opens a log without its index.
+func openReader(dir string, t *tiles) (*Reader, error) {
 	b, err := os.ReadFile(filepath.Join(dir, trustFile))
 	if err != nil {
 		return nil, fmt.Errorf("ledger: read the trust file: %w", err)
@@ -86,11 +96,7 @@ func openReader(dir string, t *tiles, per uint64) (*Reader, error) {
 	if r.trust, err = receipt.ParseTrust(b); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	size, _, err := t.recorded()
-	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
-	}
-	r.index = openIndex(filepath.Join(dir, indexDir), per, size)
+	r.view = &walView{dir: filepath.Join(dir, walDir), id: walID(r.trust.Log)}
 	return r, nil
 }
 
@@ -100,8 +106,56 @@ func (r *Reader) Trust() *receipt.Trust { return r.trust }
 
 // Size returns how many entries are recorded.
 func (r *Reader) Size() (uint64, error) {
-	n, _, err := r.tiles.recorded()
+	_, n, err := r.sizes()
 	return n, err
+}
+
+// sizes returns how many entries are in the tree, and how many are recorded.
+func (r *Reader) sizes() (tree, recorded uint64, err error) {
+	if r.live != nil {
+		tree, recorded = r.live.sizes()
+		return tree, recorded, nil
+	}
+	tail, tree, err := r.view.read(r.treeSize)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ledger: %w", err)
+	}
+	return tree, max(tree, tail.End()), nil
+}
+
+func (r *Reader) treeSize() (uint64, error) {
+	n, _, err := r.tiles.state()
+	return n, err
+}
+
+// data returns the data of one entry that is recorded.
+func (r *Reader) data(i uint64) ([]byte, error) {
+	if r.live != nil {
+		data, tree, ok := r.live.entry(i)
+		if ok {
+			return data, nil
+		}
+		return r.tiles.entry(i, tree)
+	}
+	// Most are in the tree: the write-ahead log is read for the others alone.
+	tree, err := r.treeSize()
+	if err != nil {
+		return nil, err
+	}
+	if i >= tree {
+		if data, ok := r.view.known(i); ok {
+			return data, nil
+		}
+		tail, now, err := r.view.read(r.treeSize)
+		if err != nil {
+			return nil, err
+		}
+		if data, ok := tail.Entry(i); ok {
+			return data, nil
+		}
+		tree = now
+	}
+	return r.tiles.entry(i, tree)
 }
 
 // Refresh takes up what another process recorded since.
@@ -116,17 +170,17 @@ func (r *Reader) Refresh() error {
 // catchUp brings the index up to size from the log.
 func (r *Reader) catchUp(size uint64) error {
 	for i := r.index.size(); i < size; i++ {
-		data, err := r.tiles.entry(i, size)
+		data, err := r.data(i)
 		if err != nil {
 			return fmt.Errorf("ledger: %w", err)
 		}
 		s, err := custody.Logged(data)
 		if err != nil {
 			// Recording goes on beside a damaged entry; the self-audit says what it is.
-			r.index.add(i, nil, "")
+			r.index.add(i, keys{}, 0)
 			continue
 		}
-		r.index.add(i, &s, custody.Digest(data))
+		r.index.add(i, keysOf(&s, custody.Digest(data)), nano(s.Predicate.Time))
 	}
 	return nil
 }
@@ -167,11 +221,7 @@ func (r *Reader) witnessed() (receipt.Checkpoint, []byte, error) {
 
 // Entry returns one entry. Its state is as of now.
 func (r *Reader) Entry(i uint64) (Entry, error) {
-	size, err := r.Size()
-	if err != nil {
-		return Entry{}, err
-	}
-	data, err := r.tiles.entry(i, size)
+	data, err := r.data(i)
 	if err != nil {
 		return Entry{}, err
 	}

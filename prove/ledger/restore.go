@@ -16,6 +16,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera/api/layout"
 
+	"github.com/asepsis/asepsis/prove/ledger/internal/wal"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
@@ -184,17 +185,10 @@ func (b *builder) finish() ([32]byte, error) {
 			return [32]byte{}, err
 		}
 	}
-	state, err := json.Marshal(struct {
-		Size uint64 `json:"size"`
-		Root []byte `json:"root"`
-	}{b.tree.End(), root})
-	if err != nil {
-		return [32]byte{}, err
-	}
 	if err := b.write(".state/version", []byte("1")); err != nil {
 		return [32]byte{}, err
 	}
-	return [32]byte(root), b.write(treeStateFile, state)
+	return [32]byte(root), writeTreeState(b.dir, b.tree.End(), [32]byte(root))
 }
 
 // BackupOptions say what goes into a backup.
@@ -205,10 +199,10 @@ type BackupOptions struct {
 	Secrets bool
 }
 
-// Backup copies a log as of its newest checkpoint into a directory, also while it is
-// written. What is there from an earlier backup of the same log is not copied again.
-// The copy is built from its entries, tile by tile, and is only accepted when it
-// leads to the signed root.
+// Backup copies a log into a directory, also while it is written: the tree as of its newest
+// checkpoint, and what was recorded beyond it as a write-ahead log. What is there from an
+// earlier backup of the same log is not copied again. The copy is built from its entries, tile by
+// tile, and is only accepted when it leads to the signed root.
 func Backup(ctx context.Context, dir, to string, o BackupOptions) (receipt.Checkpoint, error) {
 	r, err := OpenReaderBare(dir)
 	if err != nil {
@@ -267,7 +261,42 @@ func Backup(ctx context.Context, dir, to string, o BackupOptions) (receipt.Check
 			return c, fmt.Errorf("ledger: backup: %w", diskError(err))
 		}
 	}
+	if err := r.copyAhead(to, c.Size); err != nil {
+		return c, fmt.Errorf("ledger: backup: %w", diskError(err))
+	}
 	return c, writeDurable(filepath.Join(to, trustFile), trust, 0o644)
+}
+
+// copyAhead writes what is recorded beyond a checkpoint as the write-ahead log of a copy, up
+// to what one file may hold.
+func (r *Reader) copyAhead(to string, from uint64) error {
+	size, err := r.Size()
+	if err != nil {
+		return err
+	}
+	var entries [][]byte
+	for i, total := from, 0; i < size && total < wal.MaxSlot/2; i++ {
+		data, err := r.data(i)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, data)
+		total += len(data)
+	}
+	dir := filepath.Join(to, walDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if n.Name() != wal.CopyName {
+			return &hinted{fmt.Errorf("%w: %s/%s is of a ledger that runs there", ErrNotEmpty, walDir, n.Name()), "a copy that was run is a log of its own: name a new directory"}
+		}
+	}
+	return writeDurable(filepath.Join(dir, wal.CopyName), wal.Copy(r.view.id, from, entries), 0o600)
 }
 
 // sameLog refuses to mix two logs in one directory.

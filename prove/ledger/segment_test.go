@@ -82,7 +82,7 @@ func TestSegmentsAreExportedAndImported(t *testing.T) {
 func TestSegmentsOfALongLogFollowEachOther(t *testing.T) {
 	const per = 1024 // entries of a segment, and of a block of the index
 	dir, out := t.TempDir(), t.TempDir()
-	l := startWith(t, quick(dir), Deps{}, per)
+	l := startWith(t, quick(dir), Deps{}, hooks{per: per})
 	const n = per + 300
 	recordAll(t, l, 0, n, statement)
 	published(t, l.Reader, n)
@@ -120,7 +120,7 @@ func TestSegmentsOfALongLogFollowEachOther(t *testing.T) {
 			}
 		}
 	}
-	l = startWith(t, quick(dir), Deps{}, per)
+	l = startWith(t, quick(dir), Deps{}, hooks{per: per})
 	find(l)
 	got, err := l.Find(t.Context(), Query{Device: "dev-3", Limit: 100})
 	if err != nil || len(got) != 100 || got[0].Index < per || got[99].Index >= per {
@@ -134,7 +134,7 @@ func TestSegmentsOfALongLogFollowEachOther(t *testing.T) {
 	if err := os.WriteFile(name, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l = startWith(t, quick(dir), Deps{}, per)
+	l = startWith(t, quick(dir), Deps{}, hooks{per: per})
 	l.index.wait.Wait() // the file is written again
 	find(l)
 }
@@ -192,12 +192,17 @@ func TestABackupIsMadeWhileTheLedgerIsWritten(t *testing.T) {
 		}
 	}()
 	for range 3 { // again into the same: what is there is kept
+		recorded, err := l.Size() // before the backup began: in the tree or in the write-ahead log
+		if err != nil {
+			t.Fatal(err)
+		}
 		cp, err := Backup(t.Context(), dir, to, BackupOptions{Secrets: true})
 		if err != nil || cp.Size < 600 {
 			t.Fatalf("size %d, %v", cp.Size, err)
 		}
-		if r := mustFsck(t, to); len(r.Problems) > 0 || r.Size != cp.Size {
-			t.Errorf("backup: %+v", r)
+		r := mustFsck(t, to)
+		if len(r.Problems) > 0 || r.Published != cp.Size || r.Size < recorded || r.Size != cp.Size+r.Ahead {
+			t.Errorf("backup of %d entries: %+v", recorded, r)
 		}
 	}
 	close(stop)

@@ -107,6 +107,7 @@ func newTSA(t *testing.T) *tsa {
 }
 
 func TestCheckpointsAreTimestamped(t *testing.T) {
+	t.Parallel()
 	authority := newTSA(t)
 	notices := make(chan Notice, 100)
 	c, _ := witnessedBy(t, quick(t.TempDir()), 1, 1)

@@ -39,7 +39,7 @@ func (l *Ledger) Status() (Status, error) {
 func (r *Reader) Status() (Status, error) {
 	s := Status{Origin: r.trust.Log.Name, Required: r.trust.Required, Witnesses: []Witness{}}
 	var err error
-	if s.Size, err = r.Size(); err != nil {
+	if s.Integrated, s.Size, err = r.sizes(); err != nil {
 		return s, err
 	}
 	p, err := r.Published()

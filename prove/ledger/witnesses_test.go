@@ -128,6 +128,7 @@ func TestWitnessesSignWhatIsPublished(t *testing.T) {
 }
 
 func TestLosingWitnessesStopsNeitherRecordingNorPublishing(t *testing.T) {
+	t.Parallel()
 	notices := make(chan Notice, 16)
 	c, peers := witnessedBy(t, quick(t.TempDir()), 3, 2)
 	c.Unwitnessed = time.Second

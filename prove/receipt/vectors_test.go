@@ -33,6 +33,7 @@ type vector struct {
 	Index       uint64       `json:"index"`
 	Hash        string       `json:"hash,omitempty"`
 	Subject     string       `json:"subject,omitempty"`
+	Part        receipt.Part `json:"part,omitempty"` // of the artefact: "data-set"; "" is the whole file
 	Witnesses   int          `json:"witnesses,omitempty"`
 	By          string       `json:"by,omitempty"`
 	Timestamp   string       `json:"timestamp,omitempty"` // of the RFC 3161 token
@@ -74,7 +75,7 @@ func TestTheSharedVectors(t *testing.T) {
 	}
 }
 
-func (v vector) run(t *testing.T) (receipt.Result, string, error) {
+func (v vector) run(t *testing.T) (receipt.Result, string, receipt.Part, error) {
 	t.Helper()
 	read := func(name string) []byte {
 		b, err := os.ReadFile(filepath.Join(vectorDir, name))
@@ -85,22 +86,29 @@ func (v vector) run(t *testing.T) (receipt.Result, string, error) {
 	}
 	tr, err := receipt.ParseTrust(read(v.Trust))
 	if err != nil {
-		return receipt.Result{}, "", err
+		return receipt.Result{}, "", "", err
 	}
 	r, err := receipt.Verify(read(v.File), tr, receipt.Options{Unwitnessed: v.Unwitnessed})
 	if err != nil || v.Artefact == "" {
-		return r, "", err
+		return r, "", "", err
 	}
 	file, err := base64.StdEncoding.DecodeString(v.Artefact)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, err := r.Match(sha256.Sum256(file))
-	return r, name, err
+	sums, err := receipt.SumsOf(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, part, err := r.MatchFile(sums)
+	if part == receipt.Whole {
+		part = ""
+	}
+	return r, name, part, err
 }
 
 func (v vector) check(t *testing.T) {
-	r, subject, err := v.run(t)
+	r, subject, part, err := v.run(t)
 	if v.Code != "" {
 		if codeOf(err) != v.Code {
 			t.Errorf("%v, want %s", err, v.Code)
@@ -117,7 +125,7 @@ func (v vector) check(t *testing.T) {
 	if !r.Timestamp.IsZero() {
 		stamped = r.Timestamp.Format(time.RFC3339)
 	}
-	if r.Index != v.Index || r.Hash != v.Hash || subject != v.Subject || len(r.Checkpoint.Cosigned) != v.Witnesses || by != v.By || stamped != v.Timestamp {
+	if r.Index != v.Index || r.Hash != v.Hash || subject != v.Subject || part != v.Part || len(r.Checkpoint.Cosigned) != v.Witnesses || by != v.By || stamped != v.Timestamp {
 		t.Errorf("index %d hash %s subject %q witnesses %d by %q timestamp %q, want %+v", r.Index, r.Hash, subject, len(r.Checkpoint.Cosigned), by, stamped, v)
 	}
 }
@@ -137,21 +145,21 @@ func (w *workshop) write(name string, b []byte) {
 
 func (w *workshop) add(v vector, file []byte) {
 	w.t.Helper()
-	v.File = strings.ReplaceAll(v.Name, " ", "-") + ".json"
 	if v.Code == receipt.BadTrust {
 		v.File = "one-entry.json"
-	} else {
+	} else if v.File == "" {
+		v.File = strings.ReplaceAll(v.Name, " ", "-") + ".json"
 		w.write(v.File, file)
 	}
 	if v.Trust == "" {
 		v.Trust = "trust.json"
 	}
 	if v.Code == "" {
-		r, subject, err := v.run(w.t)
+		r, subject, part, err := v.run(w.t)
 		if err != nil {
 			w.t.Fatalf("%s: %v", v.Name, err)
 		}
-		v.Index, v.Hash, v.Subject, v.Witnesses = r.Index, r.Hash, subject, len(r.Checkpoint.Cosigned)
+		v.Index, v.Hash, v.Subject, v.Part, v.Witnesses = r.Index, r.Hash, subject, part, len(r.Checkpoint.Cosigned)
 		if !r.By.IsZero() {
 			v.By = r.By.Format(time.RFC3339)
 		}
@@ -190,6 +198,7 @@ func makeVectors(t *testing.T) {
 	good := func() *receipt.Receipt { return forge(t, 2, 5, witnesses...) }
 	file := encode(t, good())
 	w.good(ecdsaTSA, rsaTSA)
+	w.dicom()
 	w.badFiles(file)
 	w.badNotes(good)
 	w.badProofs(good, otherTSA, ecdsaTSA)
@@ -231,6 +240,32 @@ func (w *workshop) good(ecdsaTSA, rsaTSA authority) {
 		r.Timestamp = x.tsa.token(t, []byte(textOf(r.Checkpoint)), time.Date(2027, 3, 31, 13, 0, 0, 0, time.UTC))
 		w.add(vector{Name: x.name, Needs: []string{"rfc3161"}}, encode(t, r))
 	}
+}
+
+// dicom are DICOM files whose data set, and nothing else of them, is what the statement of
+// "one entry" is about.
+func (w *workshop) dicom() {
+	set := artefact(0)
+	head := func(elements ...string) []byte {
+		return append(append(make([]byte, 128), "DICM"...), strings.Join(elements, "")...)
+	}
+	length := "\x02\x00\x00\x00UL\x04\x00\x1a\x00\x00\x00"
+	version := "\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01"
+	syntax := "\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\x00"
+	add := func(name string, code receipt.Code, file ...[]byte) {
+		w.add(vector{Name: name, File: "one-entry.json", Code: code, Artefact: b64(bytes.Join(file, nil))}, nil)
+	}
+	good := head(length, version, syntax)
+	tiff := append([]byte("II*\x00"), good[4:]...)
+	add("a DICOM file by its data set", "", good, set)
+	add("a DICOM file with a preamble that says something", "", tiff, set)
+	add("a DICOM file with a wrong length of its meta information", "", head(strings.Replace(length, "\x1a", "\x99", 1), version, syntax), set)
+	add("a DICOM file whose meta information has no length", "", head(version, syntax), set)
+	add("a DICOM file with another data set", receipt.WrongFile, good, set, []byte{0})
+	add("a DICOM file without its prefix", receipt.WrongFile, make([]byte, 128), []byte(length+version+syntax), set)
+	add("a DICOM file without meta information", receipt.WrongFile, head(), set)
+	add("a DICOM file whose meta information is cut", receipt.WrongFile, good[:len(good)-3])
+	add("a DICOM file whose meta information claims more than there is", receipt.WrongFile, head(length, "\x02\x00\x01\x00OB\x00\x00\xff\xff\xff\xff"), set)
 }
 
 func (w *workshop) badFiles(file []byte) {

@@ -32,16 +32,21 @@ const (
 	FindingEdit  Permission = "finding.edit" // decide about findings, suppress, run backtests
 	PacketRead   Permission = "packet.read"  // packets as they were seen, patient data in clear
 	DeviceEdit   Permission = "device.edit"
-	TheatreEdit  Permission = "theatre.edit"
-	RuleEdit     Permission = "rule.edit" // switch rules, write own ones
-	SettingsEdit Permission = "settings.edit"
+	// QuarantineDecide is for who may release or destroy what the gateway holds: two
+	// people who know the devices, their senders and what they send.
+	QuarantineDecide Permission = "quarantine.decide"
+	TheatreEdit      Permission = "theatre.edit"
+	RuleEdit         Permission = "rule.edit" // switch rules, write own ones
+	SettingsEdit     Permission = "settings.edit"
 	// RecordWrite is for programs that keep operation records, IdentityEdit for who gives
 	// devices their certificates, IdentityRevoke for who takes them away.
 	RecordWrite    Permission = "record.write"
 	IdentityEdit   Permission = "identity.edit"
 	IdentityRevoke Permission = "identity.revoke"
+	ImagingEdit    Permission = "imaging.edit" // destinations, policy and bindings of the gateway
 	UserEdit       Permission = "user.edit"
 	AuditRead      Permission = "audit.read"
+	PatientRead    Permission = "patient.read" // what identifies a patient in an image's header, in clear
 
 	// Public and SignedIn are for routes only; nobody is given them. A public
 	// route is for everybody, a signed-in one for every actor.
@@ -54,7 +59,8 @@ func Roles() []Role { return []Role{Viewer, Analyst, Biomed, Engineer, Admin} }
 
 // Permissions lists all permissions, in the order in which roles gain them.
 func Permissions() []Permission {
-	return []Permission{Read, ViewEdit, TheatreState, FindingEdit, PacketRead, DeviceEdit, TheatreEdit, RuleEdit, SettingsEdit, RecordWrite, IdentityEdit, IdentityRevoke, UserEdit, AuditRead}
+	return []Permission{Read, ViewEdit, TheatreState, FindingEdit, PacketRead, DeviceEdit, QuarantineDecide, TheatreEdit, RuleEdit, SettingsEdit, RecordWrite, IdentityEdit, IdentityRevoke,
+		ImagingEdit, UserEdit, AuditRead, PatientRead}
 }
 
 // upTo says how many of Permissions a role has.
@@ -65,11 +71,11 @@ func (r Role) upTo() int {
 	case Analyst:
 		return 5
 	case Biomed:
-		return 6
+		return 7
 	case Engineer:
-		return 12
-	case Admin:
 		return 14
+	case Admin:
+		return 17
 	}
 	return 0
 }

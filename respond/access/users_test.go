@@ -14,9 +14,9 @@ func TestRolesAndPermissions(t *testing.T) {
 	want := map[access.Role]string{
 		access.Viewer:   "read",
 		access.Analyst:  "read view.edit theatre.state finding.edit packet.read",
-		access.Biomed:   "read view.edit theatre.state finding.edit packet.read device.edit",
-		access.Engineer: "read view.edit theatre.state finding.edit packet.read device.edit theatre.edit rule.edit settings.edit record.write identity.edit identity.revoke",
-		access.Admin:    "read view.edit theatre.state finding.edit packet.read device.edit theatre.edit rule.edit settings.edit record.write identity.edit identity.revoke user.edit audit.read",
+		access.Biomed:   "read view.edit theatre.state finding.edit packet.read device.edit quarantine.decide",
+		access.Engineer: "read view.edit theatre.state finding.edit packet.read device.edit quarantine.decide theatre.edit rule.edit settings.edit record.write identity.edit identity.revoke imaging.edit",
+		access.Admin:    "read view.edit theatre.state finding.edit packet.read device.edit quarantine.decide theatre.edit rule.edit settings.edit record.write identity.edit identity.revoke imaging.edit user.edit audit.read patient.read",
 	}
 	h := newHouse(t)
 	admin := h.setUp()

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -323,12 +324,20 @@ func TestRealAnswersAreAsTheDocumentSays(t *testing.T) {
 	}
 }
 
-// TestTheConsolesTypesAreTheDocuments reads the interfaces of types.ts and holds names,
+// TestTheConsolesTypesAreTheDocuments reads the interfaces of types/*.ts and holds names,
 // optionality and choices to the schemas.
 func TestTheConsolesTypesAreTheDocuments(t *testing.T) {
-	src, err := os.ReadFile("../../web/src/api/types.ts")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("../../web/src/api/types/*.ts")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d files of types, %v", len(files), err)
+	}
+	var src []byte
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src = append(src, b...)
 	}
 	d, _ := openAPI(t)
 	types := readTypes(t, string(src))

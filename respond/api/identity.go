@@ -80,9 +80,11 @@ func (s *Server) getIdentity(w http.ResponseWriter, r *http.Request) error {
 	for _, p := range identity.Specs() {
 		out.Profiles = append(out.Profiles, IdentityProfile{Name: string(p.Profile), Client: p.Client, Server: p.Server, LifetimeHours: p.Lifetime.Hours(), LongLifeHours: p.LongLife.Hours(), What: p.Title})
 	}
-	if err := s.countCertificates(r.Context(), &out.Counts); err != nil {
+	n, err := a.Counts(r.Context())
+	if err != nil {
 		return identityProblem(err)
 	}
+	out.Counts = IdentityCounts{Good: n.Good, Due: n.Due, Expiring: n.Expiring, Expired: n.Expired, Revoked: n.Revoked, LongLife: n.LongLife}
 	codes, err := a.Codes(r.Context())
 	if err != nil {
 		return identityProblem(err)
@@ -110,53 +112,6 @@ func (s *Server) authorityView(ctx context.Context, c *x509.Certificate, site id
 	return v
 }
 
-// soonToEnd is what counts as expiring, of certificates that nobody renews by themselves.
-const soonToEnd = 30 * 24 * time.Hour
-
-func (s *Server) countCertificates(ctx context.Context, n *IdentityCounts) error {
-	now := s.now()
-	for f := (identity.Filter{Limit: 1000}); ; {
-		list, next, err := s.dep.Identity.Authority.List(ctx, f)
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			c := &list[i]
-			switch c.Status {
-			case identity.Revoked:
-				n.Revoked++
-			case identity.Expired:
-				n.Expired++
-			case identity.Good:
-				n.Good++
-				if due(c, now) {
-					n.Due++
-				}
-				if c.LongLife {
-					n.LongLife++
-				}
-				if expiring(c, now) {
-					n.Expiring++
-				}
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		f.After = next
-	}
-}
-
-// due reports whether a certificate should have been renewed.
-func due(c *identity.Certificate, now time.Time) bool {
-	return c.Status == identity.Good && !c.RenewFrom.IsZero() && now.After(c.RenewFrom)
-}
-
-// expiring reports whether a certificate ends soon as measured by its life.
-func expiring(c *identity.Certificate, now time.Time) bool {
-	return c.Status == identity.Good && c.NotAfter.Sub(now) < min(soonToEnd, c.NotAfter.Sub(c.NotBefore)/5)
-}
-
 func (s *Server) getCertificates(w http.ResponseWriter, r *http.Request) error {
 	p := s.params(r)
 	f := identity.Filter{
@@ -180,7 +135,7 @@ func (s *Server) getCertificates(w http.ResponseWriter, r *http.Request) error {
 			return identityProblem(err)
 		}
 		for i := range list {
-			if which == "" || due(&list[i], s.now()) {
+			if which == "" || list[i].Due(s.now()) {
 				out.Certificates = append(out.Certificates, world.certificate(&list[i], s.now()))
 			}
 		}
@@ -203,7 +158,7 @@ func (w *world) certificate(c *identity.Certificate, now time.Time) IdentityCert
 	v := IdentityCertificate{
 		Serial: c.Serial, Device: c.Device, SPIFFE: c.SPIFFE, Profile: string(c.Profile), Subject: c.Subject, Issuer: c.Issuer,
 		NotBefore: momentText(c.NotBefore), NotAfter: momentText(c.NotAfter), RenewFrom: momentText(c.RenewFrom), SHA256: c.SHA256, Status: string(c.Status),
-		Revoked: momentText(c.Revoked), Reason: c.Reason, Note: c.Note, Via: c.Via, LongLife: c.LongLife, Due: due(c, now),
+		Revoked: momentText(c.Revoked), Reason: c.Reason, Note: c.Note, Via: c.Via, LongLife: c.LongLife, Due: c.Due(now),
 	}
 	if row, ok := w.row(c.Device); ok {
 		v.DeviceName, v.Theatre = row.Name, row.Theatre

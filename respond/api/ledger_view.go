@@ -131,22 +131,37 @@ func certificateSentence(action, profile, whose, reason string) string {
 	return "Certificates: " + action
 }
 
-// artefactWord names what a statement is about.
+// artefactWord names what a statement is about. An image's pixels are named beside its
+// data set, and are no artefact more.
 func artefactWord(st *custody.Statement, media string) string {
-	n := len(st.Subject)
-	word := "an artefact"
+	n, images := 0, 0
+	for _, x := range st.Subject {
+		switch x.Name {
+		case "pixel-data":
+			continue
+		case "data-set", "instance":
+			images++
+		}
+		n++
+	}
+	image := media == "application/dicom" || images > 0
 	switch {
-	case media == "application/dicom":
-		word = "an image"
-	case strings.HasPrefix(media, "model/"):
-		word = "a model"
-	case n > 0 && st.Subject[0].Name == "instance":
-		word = "an image"
-	}
-	if n > 1 && st.Kind() != custody.Altered {
+	case n > 1 && st.Kind() != custody.Altered && images == n:
+		return fmt.Sprintf("%d images", n)
+	case n > 1 && st.Kind() != custody.Altered:
 		return fmt.Sprintf("%d artefacts", n)
+	case image || st.Kind() == custody.Altered && alteredImage(st):
+		return "an image"
+	case strings.HasPrefix(media, "model/"):
+		return "a model"
 	}
-	return word
+	return "an artefact"
+}
+
+// alteredImage reports whether an alteration is one that only images have.
+func alteredImage(st *custody.Statement) bool {
+	op, _ := st.Predicate.Detail["operation"].(string)
+	return op == "sanitising" || op == "coercion" || op == "de-identification"
 }
 
 func phrase(before, s string) string {

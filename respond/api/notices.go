@@ -14,7 +14,7 @@ type notice struct {
 	Revision uint64 `json:"revision"`
 }
 
-var noticeKinds = []string{"devices", "theatres", "status", "findings", "rules", "settings", "views"}
+var noticeKinds = []string{"devices", "theatres", "status", "findings", "rules", "settings", "views", "imaging"}
 
 // notices gives notices to the streams that are open. A stream that is slow misses
 // none: what it has not read yet is kept as one notice of each kind.
@@ -88,7 +88,7 @@ func (s *Server) heard(body []byte) {
 		return
 	}
 	switch x.What {
-	case "views", "status", "rules":
+	case "views", "status", "rules", "imaging":
 		s.notices.tell(x)
 	default:
 		s.know.noticed(x.What != "devices")

@@ -115,6 +115,7 @@ func (s *Server) table() []route {
 	s.advisoryRoutes(add)
 	s.ledgerRoutes(add)
 	s.identityRoutes(add)
+	s.imagingRoutes(add)
 	add("GET", "/sensors", read, s.getSensors)
 	add("GET", "/sensors/{name}/series", read, s.getSeries)
 	add("GET", "/storage", read, s.getStorage)

@@ -199,7 +199,12 @@ func (c *Client) do(ctx context.Context, path string, query url.Values, accept, 
 
 // Post sends JSON to /api/v1 and path, and decodes the answer, if any is expected.
 func (c *Client) Post(ctx context.Context, path string, body, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	return c.Send(ctx, http.MethodPost, path, nil, body, into)
+}
+
+// Send is Post with any method and a query.
+func (c *Client) Send(ctx context.Context, method, path string, query url.Values, body, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -207,7 +212,8 @@ func (c *Client) Post(ctx context.Context, path string, body, into any) error {
 	}
 	u := *c.base
 	u.Path += "/api/v1" + path
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(b))
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
@@ -227,6 +233,24 @@ func (c *Client) Post(ctx context.Context, path string, body, into any) error {
 		return nil
 	}
 	return json.Unmarshal(answer, into)
+}
+
+// Download copies what /api/v1 and path answer, whatever it is, into dst. At most limit
+// bytes are taken.
+func (c *Client) Download(ctx context.Context, path string, query url.Values, dst io.Writer, limit int64) error {
+	resp, err := c.do(ctx, path, query, "*/*", "")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	n, err := io.Copy(dst, io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the answer: %w", err)
+	case n > limit:
+		return fmt.Errorf("the answer is larger than %d MB", limit>>20)
+	}
+	return nil
 }
 
 // send sends a request with who asks. An answer that is no success is an *Error.

@@ -196,8 +196,8 @@ func title(d *Device) string {
 	switch {
 	case d.Name != "":
 		return d.Name
-	case len(d.AETitles) > 0:
-		return d.AETitles[0]
+	case inventory.OwnTitle(d.AETitles) != "":
+		return inventory.OwnTitle(d.AETitles)
 	case d.Model != "":
 		return d.Model
 	case len(d.IPs) > 0:

@@ -10,10 +10,10 @@ import (
 	"github.com/asepsis/asepsis/core/finding"
 )
 
-// ownTitle is the first AE title of a device that is not one that test tools use when nobody
+// OwnTitle is the first of a device's AE titles that is not one that test tools use when nobody
 // set any: those name nobody.
-func ownTitle(d *device.Device) string {
-	for _, t := range d.AETitles {
+func OwnTitle(titles []string) string {
+	for _, t := range titles {
 		if !anyoneAE[strings.ToUpper(t)] {
 			return t
 		}
@@ -27,8 +27,8 @@ func Title(d *device.Device) string {
 	switch {
 	case d.Name != "":
 		return d.Name
-	case ownTitle(d) != "":
-		return ownTitle(d)
+	case OwnTitle(d.AETitles) != "":
+		return OwnTitle(d.AETitles)
 	case d.Model != "":
 		return d.Model
 	}

@@ -45,7 +45,7 @@ export async function proved(page: Page, o: { empty?: boolean; runs?: string[] }
 }
 
 /** The server's own answer with something changed. A page that is closed meanwhile does not wait for it. */
-async function changed(page: Page, url: RegExp, change: (answer: Record<string, unknown>) => object): Promise<void> {
+export async function changed(page: Page, url: RegExp, change: (answer: Record<string, unknown>) => object): Promise<void> {
   await page.route(url, async (r) => {
     try {
       const real = await r.fetch()

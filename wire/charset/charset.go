@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package charset reads text of medical protocols, whatever character set it is
-// declared to be in, as UTF-8.
+// declared to be in, as UTF-8, and writes text in the character sets of DICOM (Encoder).
 //
 // # What is read
 //
@@ -34,7 +34,7 @@
 //
 // # Not done
 //
-// Writing text in a character set, ISO 2022 shifts (SO, SI, SS2, SS3, of which neither
+// Writing text for HL7, ISO 2022 shifts (SO, SI, SS2, SS3, of which neither
 // standard has any), EUC-TW (CNS 11643) and UTF-16. Pairs of JIS X 0208, KS X 1001 and GB 2312
 // are read as the Encoding Standard of the WHATWG does, in which a handful of punctuation marks
 // differ from other tables (U+FF5E for U+301C).

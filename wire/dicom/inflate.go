@@ -153,6 +153,20 @@ func (z *Inflater) Reset() {
 // Done reports whether the last block has ended. Bytes after it are ignored.
 func (z *Inflater) Done() bool { return z.state == inflateDone }
 
+// Taken returns the bytes after the last block that Inflate took before it knew of the end: fewer
+// than eight, none unless Done.
+func (z *Inflater) Taken() []byte {
+	if z.state != inflateDone {
+		return nil
+	}
+	var out []byte
+	for bits, n := z.bits>>(z.nbits&7), z.nbits>>3; n > 0; n-- {
+		out = append(out, byte(bits))
+		bits >>= 8
+	}
+	return out
+}
+
 // Inflate consumes bytes of src and returns decompressed bytes, which are valid
 // until the next call. Call it until it has consumed all of src and returned no
 // output. One call returns at most 32 KiB.

@@ -10,6 +10,8 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/asepsis/asepsis/wire/charset"
 )
 
 // Writer writes a data set element by element, holding at most one buffer. It demands what
@@ -23,6 +25,7 @@ type Writer struct {
 	enc     Encoder
 	buf     []byte
 	last    [MaxDepth + 1]Tag // of the item at each depth
+	sets    [MaxDepth + 1]*charset.Encoder
 	err     error
 }
 
@@ -123,8 +126,9 @@ func (w *Writer) Bytes(tag Tag, vr VR, value []byte) {
 	}
 }
 
-// Text writes an element of a text VR with one or more values. They are written as they are: the bytes must
-// be of the data set's Specific Character Set, which the caller writes first; UTF-8 is that of "ISO_IR 192".
+// Text writes an element of a text VR with one or more values. After CharacterSet they are UTF-8, written in what it
+// declared. Without it they are written as they are: the bytes must be of the data set's Specific Character Set, which the
+// caller writes first; UTF-8 is that of "ISO_IR 192".
 // No values at all are an empty element, as in the keys of a query.
 func (w *Writer) Text(tag Tag, vr VR, values ...string) {
 	if !vr.Text() && vr != UI {
@@ -137,7 +141,9 @@ func (w *Writer) Text(tag Tag, vr VR, values ...string) {
 			return
 		}
 	}
-	w.Bytes(tag, vr, []byte(strings.Join(values, `\`)))
+	if b, ok := w.encoded(tag, vr, strings.Join(values, `\`)); ok {
+		w.Bytes(tag, vr, b)
+	}
 }
 
 // badText says what a value may not be; "" when it may be written.
@@ -238,7 +244,8 @@ func (w *Writer) Sequence(tag Tag, items ...func()) {
 		if w.err != nil {
 			return
 		}
-		w.last[w.enc.Depth()] = 0
+		depth := w.enc.Depth()
+		w.last[depth], w.sets[depth] = 0, w.sets[depth-1]
 		w.token(Token{Kind: ItemStart, Length: UndefinedLength})
 		item()
 		w.token(Token{Kind: ItemEnd})

@@ -22,6 +22,7 @@ type Overview struct {
 	Since     time.Time  `json:"since"`
 	Listeners []Listener `json:"listeners"`
 	// Counters since the start, and rates over the last minute.
+	// Received and what follows count since the start; rates are those of the last minute.
 	Received    Flow   `json:"received"`
 	Forwarded   Flow   `json:"forwarded"`
 	Flagged     uint64 `json:"flagged"`
@@ -217,22 +218,24 @@ type Decide struct {
 	Reason   string `json:"reason"`
 	User     string `json:"user"`
 	Revision uint64 `json:"revision"`
+	// InCase is that a case was in progress in the theatre where it belongs, and the person
+	// said that it is meant all the same: it is recorded as an override.
+	InCase bool `json:"in_case,omitempty"`
+}
+
+// HeaderRequest asks for a header. Clear shows what identifies the patient too; then
+// User and Reason say who wants it and what for, and the ledger keeps both.
+type HeaderRequest struct {
+	Number uint64 `json:"number"`
+	Clear  bool   `json:"clear,omitempty"`
+	User   string `json:"user,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // Held is something in quarantine.
 type Held struct {
 	instance.Record
 	DeviceName string `json:"device_name,omitempty"`
-	// Asked is set when one person has decided and another must agree.
-	Asked *Asked `json:"asked,omitempty"`
-}
-
-// Asked is the first person's word.
-type Asked struct {
-	Action string    `json:"action"`
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
 }
 
 // Policy is the firewall's policy as text.
@@ -253,7 +256,7 @@ type Problem struct {
 // DryRun asks what a policy would make of what is stored.
 type DryRun struct {
 	YAML  string `json:"yaml"`
-	Limit int    `json:"limit"` // newest instances; at most 1000
+	Limit int    `json:"limit"` // newest instances, at most 1000; 0: only the text is checked
 }
 
 // DryRunResult is what it would.
@@ -310,18 +313,28 @@ type Control interface {
 	Instance(ctx context.Context, number uint64) (instance.Record, error)
 	Quarantine(ctx context.Context, before uint64, limit int) ([]Held, error)
 	Decide(ctx context.Context, d Decide) (Held, error)
-	// HeaderOf shows a stored instance's header. Without clear, identifiers of the patient are hidden.
-	HeaderOf(ctx context.Context, number uint64, clear bool) (Header, error)
+	// HeaderOf shows a stored instance's header. Without Clear, identifiers of the patient are hidden.
+	HeaderOf(ctx context.Context, r HeaderRequest) (Header, error)
 	Policy(ctx context.Context) (Policy, error)
 	SetPolicy(ctx context.Context, p Policy, user string) (Policy, []Problem, error) // p.SHA256 is of the one it replaces
 	DryRun(ctx context.Context, d DryRun) (DryRunResult, error)
 	Bindings(ctx context.Context) ([]Binding, string, error) // and their revision
 	SetBindings(ctx context.Context, list []Binding, revision, user string) ([]Problem, error)
+	Proof
 }
+
+// The codes of Refused.
+const (
+	NotFound    = "not-found"
+	Conflict    = "conflict"
+	Invalid     = "invalid"
+	SamePerson  = "same-person"
+	Unavailable = "unavailable"
+)
 
 // Refused is why a request was not carried out.
 type Refused struct {
-	Code string `json:"code"` // "not-found", "conflict", "invalid", "same-person", "unavailable"
+	Code string `json:"code"`
 	What string `json:"what"`
 	Tip  string `json:"hint,omitempty"`
 }

@@ -58,8 +58,18 @@ type Record struct {
 	Entries []Entry `json:"entries,omitempty"`
 	// Deliveries has one for each destination that it goes to.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
+	// Asked is what one person wants done with an instance in quarantine; another must agree.
+	Asked *Asked `json:"asked,omitempty"`
 	// Revision grows with every change.
 	Revision uint64 `json:"revision"`
+}
+
+// Asked is the first person's word about an instance in quarantine.
+type Asked struct {
+	Action string    `json:"action"` // "release", "destroy"
+	By     string    `json:"by"`     // account name
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
 }
 
 // Entry is an entry of the ledger about an instance.
@@ -67,6 +77,8 @@ type Entry struct {
 	Index uint64    `json:"index"`
 	Kind  string    `json:"kind"` // of the statement: "artefact-received"
 	At    time.Time `json:"at"`
+	// Destination is where it went, of an "artefact-forwarded".
+	Destination string `json:"destination,omitempty"`
 }
 
 // DeliveryState is where a delivery is.
@@ -95,6 +107,13 @@ type Delivery struct {
 	// nothing was changed, with the SOP instance under which it went.
 	Forwarded   string `json:"forwarded,omitempty"`
 	SOPInstance string `json:"sop_instance,omitempty"`
+	// TransferSyntax and Bytes are those of what went, where they differ from the record's. Status is
+	// what the destination answered ("0x0000"), TLS and Certificate how it was known.
+	TransferSyntax string `json:"transfer_syntax,omitempty"`
+	Bytes          int64  `json:"bytes,omitempty"`
+	Status         string `json:"status,omitempty"`
+	TLS            string `json:"tls,omitempty"`
+	Certificate    string `json:"certificate,omitempty"` // SHA-256 of the DER, hexadecimal
 	// Urgent: a case is in progress where it goes to.
 	Urgent bool `json:"urgent,omitempty"`
 }

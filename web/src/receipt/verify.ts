@@ -4,6 +4,7 @@
 
 import { type Bytes, equal, fromBase64, sha256, toHex, utf8 } from './bytes'
 import { type Json, decode } from './canonical'
+import type { Sums } from './dicom'
 import { ReceiptError } from './errors'
 import { leafHash, proofLength, rootOf } from './merkle'
 import { type Key, type Note, type Signature, maxCheckpoint, parseNote, verifySignature } from './note'
@@ -140,4 +141,13 @@ export function match(result: Result, sum: string): string {
   const s = result.statement.subjects.find((s) => s.sha256 === sum)
   if (s === undefined) throw new ReceiptError('wrong-file', `The statement is not about this file: none of its ${result.statement.subjects.length} subjects has this content.`)
   return s.name
+}
+
+export type Part = 'file' | 'data-set'
+
+/** Which subject a file is, and by which part of it: as a whole, or as a DICOM file by its data set. */
+export function matchFile(result: Result, sums: Sums): { subject: string; part: Part } {
+  const has = (sum: string): boolean => result.statement.subjects.some((s) => s.sha256 === sum)
+  if (sums.dataSet !== null && !has(sums.whole) && has(sums.dataSet)) return { subject: match(result, sums.dataSet), part: 'data-set' }
+  return { subject: match(result, sums.whole), part: 'file' }
 }

@@ -18,14 +18,17 @@ const whoMay: Record<Permission, Role[]> = {
   'finding.edit': ['analyst', 'biomed', 'engineer', 'admin'],
   'packet.read': ['analyst', 'biomed', 'engineer', 'admin'],
   'device.edit': ['biomed', 'engineer', 'admin'],
+  'quarantine.decide': ['biomed', 'engineer', 'admin'],
   'theatre.edit': ['engineer', 'admin'],
   'rule.edit': ['engineer', 'admin'],
   'record.write': ['engineer', 'admin'],
   'identity.edit': ['engineer', 'admin'],
   'identity.revoke': ['engineer', 'admin'],
+  'imaging.edit': ['engineer', 'admin'],
   'settings.edit': ['engineer', 'admin'],
   'user.edit': ['admin'],
   'audit.read': ['admin'],
+  'patient.read': ['admin'],
 }
 export const roleName: Record<Role, string> = {
   viewer: 'Viewer',

@@ -4,7 +4,7 @@
 import type { IconName } from '../ui/Icon'
 
 export interface Place {
-  to: '/theatres' | '/devices' | '/map' | '/events' | '/advisories' | '/sensor' | '/ledger' | '/identity' | '/verify' | '/findings' | '/rules' | '/settings'
+  to: '/theatres' | '/devices' | '/map' | '/events' | '/advisories' | '/sensor' | '/imaging' | '/ledger' | '/identity' | '/verify' | '/findings' | '/rules' | '/settings'
   name: string
   icon: IconName
   key: string
@@ -19,6 +19,7 @@ export const see: Place[] = [
   { to: '/advisories', name: 'Advisories', icon: 'certificate', key: 'a' },
   { to: '/sensor', name: 'Sensor', icon: 'sensor', key: 's' },
 ]
+export const guard: Place[] = [{ to: '/imaging', name: 'Imaging', icon: 'gateway', key: 'g', needs: 'imaging' }]
 export const prove: Place[] = [
   { to: '/ledger', name: 'Ledger', icon: 'ledger', key: 'l', needs: 'ledger' },
   { to: '/identity', name: 'Identity', icon: 'key', key: 'i', needs: 'identity' },
@@ -31,6 +32,7 @@ export const respond: Place[] = [
 export const below: Place[] = [{ to: '/settings', name: 'Settings', icon: 'settings', key: ',' }]
 export const groups: { name: string; places: Place[] }[] = [
   { name: 'See', places: see },
+  { name: 'Guard', places: guard },
   { name: 'Prove', places: prove },
   { name: 'Respond', places: respond },
 ]

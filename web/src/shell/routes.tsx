@@ -71,6 +71,7 @@ const tree = root.addChildren([
     page('/advisories', lazyRouteComponent(() => import('../pages/advisories/AdvisoriesPage'), 'AdvisoriesPage')),
     page('/advisories/$id', lazyRouteComponent(() => import('../pages/advisories/AdvisoryPage'), 'AdvisoryPage')),
     page('/sensor', lazyRouteComponent(() => import('../pages/sensor/SensorPage'), 'SensorPage')),
+    page('/imaging', lazyRouteComponent(() => import('../pages/imaging/ImagingPage'), 'ImagingPage')),
     page('/ledger', lazyRouteComponent(() => import('../pages/ledger/LedgerPage'), 'LedgerPage')),
     page('/identity', lazyRouteComponent(() => import('../pages/identity/IdentityPage'), 'IdentityPage')),
     page('/verify', lazyRouteComponent(() => import('../pages/verify/VerifyPage'), 'VerifyPage')),

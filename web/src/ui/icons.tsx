@@ -73,6 +73,8 @@ export const paths = {
   list: [...(d('M5.5 4h8', 'M5.5 8h8', 'M5.5 12h8') as ReactNode[]), dot(2.9, 4), dot(2.9, 8), dot(2.9, 12)],
   logout: d('M6.5 13.25h-3.75V2.75H6.5', 'M6.5 8h7', 'M10.5 5l3 3-3 3'),
   key: [<circle key="a" cx="5.25" cy="10.75" r="2.5" />, ...(d('M7.1 8.9l6.15-6.15', 'M11 5l1.75 1.75') as ReactNode[])],
+  // A gate between two ways.
+  gateway: d('M1.500 8h3', 'M11.500 8h3', 'M5 3h6v10h-6z', 'M8 6v4'),
   ledger: d('M3.25 2.5h9.500v11h-9.500z', 'M5.75 5.500h4.500', 'M5.75 8h4.500', 'M5.75 10.500h2.500'),
   database: [<ellipse key="a" cx="8" cy="4" rx="5" ry="1.75" />, ...(d('M3 4v8c0 1 2.25 1.75 5 1.75S13 13 13 12V4', 'M3 8c0 1 2.25 1.75 5 1.75S13 9 13 8') as ReactNode[])],
   flag: d('M3.75 14V2.75', 'M3.75 3.25h8.5L10.5 6l1.75 2.75h-8.5'),

@@ -7,7 +7,7 @@ import type { IdentityProfile } from '@/api/types'
 import { Checkbox, Field, Segmented, Select } from '@/ui'
 import { DevicePicker } from './DevicePicker'
 import type { About } from './queries'
-import { lifetime, profileOf, splitNames } from './words'
+import { lifetime, profileOf, purposeOf, splitNames } from './words'
 
 export interface Draft { whose: 'device' | 'service'; device: string; service: string; profile: string; names: string; long: boolean; why: string }
 export const emptyDraft = (device = ''): Draft => ({ whose: 'device', device, service: '', profile: '', names: '', long: false, why: '' })
@@ -54,7 +54,7 @@ export function AboutForm({ draft: d, set, profiles, said }: Props) {
       <Select
         label="What the certificate is for" value={d.profile} onChange={(e) => set({ profile: e.target.value, long: false })} error={said?.field('profile')}
         options={[{ value: '', label: 'Choose…', disabled: true }, ...profiles.map((x) => ({ value: x.name, label: profileOf(x.name) }))]}
-        help={p && `${p.what ? `${p.what.replace(/\.$/, '')}. ` : ''}As ${roles}; each certificate lasts ${lifetime(p.lifetime_hours)} and is renewed by the device.`}
+        help={p && `${purposeOf(p)} As ${roles}; each certificate lasts ${lifetime(p.lifetime_hours)} and is renewed by the device.`}
       />
       <Field
         label="Names and addresses in it" value={d.names} onChange={(e) => set({ names: e.target.value })} placeholder="pacs.hospital.example 10.20.0.5"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import type { IdentityCertificate, IdentityStatus } from '@/api/types'
-import { lifetime, overview, sentenceOf, splitNames, standing, willCut } from './words'
+import { lifetime, overview, sentenceOf, splitNames, standing, willCut, profileName, purposeOf } from './words'
 
 const now = Date.parse('2026-11-22T10:00:00Z')
 const in_ = (hours: number) => new Date(now + hours * 3_600_000).toISOString()
@@ -53,3 +53,14 @@ describe('names that are typed', () => {
 })
 
 it('lifetimes are said as people say them', () => expect([24, 168, 12, 1095 * 24, 398 * 24].map(lifetime)).toEqual(['a day', '7 days', `12${nb}hours`, '3 years', '398 days']))
+
+describe('what a profile is for', () => {
+  it('is said for each that there is, and says more than its name', () => {
+    for (const [name, called] of Object.entries(profileName)) {
+      const said = purposeOf({ name, what: called })
+      expect(said.endsWith('.'), name).toBe(true)
+      expect(said.length, name).toBeGreaterThan(called.length + 20)
+    }
+  })
+  it('is the server’s own word for a newer one', () => expect([purposeOf({ name: 'new', what: 'New things' }), purposeOf({ name: 'new', what: '' })]).toEqual(['New things.', '']))
+})

@@ -12,6 +12,19 @@ export const profileName: Record<string, string> = {
 }
 export const profileOf = (p: string): string => profileName[p] ?? p
 
+const profileFor: Record<string, string> = {
+  'dicom-node': 'Scanners, archives, workstations and XR processors: whatever sends, takes or asks for images over DICOM or DICOMweb.',
+  'xr-headset': 'A headset or another display that a surgeon looks through. It only asks for what it shows; nobody connects to it.',
+  'surgical-device': 'Tables, lights, robots, navigation and pumps: they report what they do and are asked for it.',
+  'api-client': 'A program that calls a server of the theatre in its own name: a script, an export, a system of the hospital.',
+  'api-server': 'A server that people and programs reach over HTTPS: this console’s, a registry of models.',
+  'eap-tls-supplicant': 'A device that proves who it is to the switch or the access point before it gets onto the network.',
+  'radius-server': 'The server that switches and access points ask whether a device may get onto the network.',
+  infrastructure: 'The parts of Asepsis among themselves: gateways, sensors, the ledger, the message bus.',
+}
+/** What a certificate of a profile is for; the server’s own word for one that this console does not know. */
+export const purposeOf = (p: { name: string; what: string }): string => profileFor[p.name] ?? (p.what === '' ? '' : `${p.what.replace(/\.$/, '')}.`)
+
 /** Reasons of RFC 5280 that a person may give, in the order in which they are usual. */
 export const reasons: { value: string; label: string; teaches: string }[] = [
   { value: 'keyCompromise', label: 'Its key was lost, stolen or copied', teaches: 'Somebody else may hold the key. Everything that it signed since counts as doubtful.' },
@@ -27,7 +40,7 @@ const ended: Record<string, string> = {
 }
 export const endedBecause = (reason: string | undefined): string => ended[reason ?? ''] ?? reason ?? 'revoked'
 
-const via: Record<string, string> = { 'est-code': 'Enrolled with a code', 'est-renewal': 'Renewed by itself', manufacturer: 'Enrolled with its manufacturer’s certificate', 'csr-file': 'Signed from a request in a file', scep: 'Enrolled by SCEP' }
+const via: Record<string, string> = { 'est-code': 'Enrolled with a code', 'est-renewal': 'Renewed by itself', manufacturer: 'Enrolled with its manufacturer’s certificate', 'csr-file': 'Signed from a request in a file', scep: 'Enrolled by SCEP', self: 'Made by the authority for itself' }
 export const viaOf = (v: string | undefined): string => (v ? (via[v] ?? v) : 'not said')
 
 export type Standing = 'good' | 'due' | 'overdue' | 'ending' | 'expired' | 'revoked' | 'superseded'

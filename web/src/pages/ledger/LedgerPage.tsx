@@ -18,7 +18,7 @@ import { addValue, Chips, countBy, FilterButton, flipValue, Grid, GridSkeleton, 
 import { useNow } from '@/ui/time'
 import { count, plural } from '@/ui/units'
 import { deviceList } from '../devices/queries'
-import { sha256OfFile, TooBig } from '../verify/hash'
+import { sumsOfFile, TooBig } from '../verify/hash'
 import { columnsOf, entryFields, fieldName, valueName, valuesOf, type EntryField } from './columns'
 import { EntryView } from './EntryView'
 import './ledger.css'
@@ -198,7 +198,8 @@ function Entries({ size }: { size: number }) {
   const findFile = async (file: File) => {
     setHashing(file.name)
     try {
-      find(await sha256OfFile(file))
+      const { whole, dataSet } = await sumsOfFile(file)
+      find(dataSet ?? whole) // a gateway's statements name the data set of a DICOM file
     } catch (e) {
       if (e instanceof TooBig) toast(`${e.message} ${e.hint}`, { error: true })
       else toastError(`${file.name} was not read.`, e)

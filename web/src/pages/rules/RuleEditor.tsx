@@ -4,11 +4,12 @@
 
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { api } from '@/api/client'
 import type { RuleDetail, RuleTest } from '@/api/types'
 import { useMay } from '@/shell/access'
 import { Button, cx, ErrorNote, Icon, toast } from '@/ui'
+import { TextEditor } from '@/ui/TextEditor'
 import { plural } from '@/ui/units'
 import { BacktestResult, useBacktest } from '../findings/Backtest'
 import { lineOf, template } from './editor'
@@ -69,7 +70,7 @@ export function RuleEditor({ rule: was, onDone }: { rule: RuleDetail | null; onD
   return (
     <div className="re">
       <div className="re-main">
-        <Text value={text} onChange={setText} wrong={wrong} />
+        <TextEditor label="The rule as YAML" value={text} onChange={setText} wrong={wrong} />
         <div className="re-actions">
           <Button kind="primary" busy={busy} reason={why} onClick={() => void save()}>Save</Button>
           <Button icon="play" reason={errors.length > 0 ? 'The text has an error.' : undefined} busy={run.starting || run.data?.state === 'running'} onClick={() => { setTested(text); run.start({ text, from: '-7d' }) }}>Backtest over 7 days</Button>
@@ -109,26 +110,6 @@ export function RuleEditor({ rule: was, onDone }: { rule: RuleDetail | null; onD
         )}
         <p className="quiet">What can be said in a rule stands in the handbook under Rules; <code>asepsis rules explain</code> says what each rule made of an event.</p>
       </div>
-    </div>
-  )
-}
-
-/** A field of many lines with their numbers; Tab leaves it, as everywhere. */
-function Text({ value, onChange, wrong }: { value: string; onChange: (v: string) => void; wrong: ReadonlySet<number> }) {
-  const numbers = useRef<HTMLDivElement>(null)
-  const lines = value.split('\n').length
-  return (
-    <div className="re-box">
-      <div className="re-numbers" ref={numbers} aria-hidden="true">
-        {Array.from({ length: lines }, (_, i) => <span key={i} className={cx(wrong.has(i + 1) && 're-wrong')}>{i + 1}</span>)}
-      </div>
-      <textarea
-        className="re-text mono" aria-label="The rule as YAML" value={value} spellCheck={false} autoCapitalize="off" autoComplete="off" wrap="off" aria-invalid={wrong.size > 0 || undefined}
-        onChange={(e) => onChange(e.target.value)}
-        onScroll={(e) => {
-          if (numbers.current) numbers.current.scrollTop = e.currentTarget.scrollTop
-        }}
-      />
     </div>
   )
 }

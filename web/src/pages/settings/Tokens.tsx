@@ -16,14 +16,17 @@ const words: Record<Permission, string> = {
   'finding.edit': 'Decide about findings',
   'packet.read': 'Read packets, patient data in clear',
   'device.edit': 'Edit devices',
+  'quarantine.decide': 'Release or destroy what the imaging gateway holds',
   'theatre.edit': 'Edit theatres',
   'rule.edit': 'Switch and write rules',
   'record.write': 'Write operation records into the ledger',
   'identity.edit': 'Enrol devices and sign certificates',
   'identity.revoke': 'Revoke certificates',
+  'imaging.edit': 'Steer the imaging gateway: destinations, policy, bindings',
   'settings.edit': 'Edit settings',
   'user.edit': 'Manage users',
   'audit.read': 'Read the audit trail',
+  'patient.read': 'Read what identifies a patient in image headers, in clear',
 }
 
 export function Tokens() {

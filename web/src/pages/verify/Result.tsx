@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What came of one receipt: green or red, why, and what exactly was proved.
 
-import type { Result as Verified } from '@/receipt/verify'
+import type { Part, Result as Verified } from '@/receipt/verify'
 import { cx, Icon, time } from '@/ui'
 import { useZone } from '@/ui/time'
 import { count } from '@/ui/units'
@@ -29,7 +29,7 @@ export function Result({ j, required, of, alone }: { j: Judgement; required: num
         </div>
       )}
       {j.is === 'unwitnessed' && <p className="vf-reason">Only {j.result?.cosigned.length ?? 0} of {required} witnesses that are required have signed. The ledger says so itself; nobody else can confirm it yet.</p>}
-      {j.result && (j.is === 'refused' ? <Subjects r={j.result} /> : <Proved r={j.result} file={j.file} subject={j.subject} required={required} of={of} open={alone} />)}
+      {j.result && (j.is === 'refused' ? <Subjects r={j.result} /> : <Proved r={j.result} file={j.file} subject={j.subject} part={j.part ?? 'file'} required={required} of={of} open={alone} />)}
     </article>
   )
 }
@@ -42,7 +42,7 @@ function Subjects({ r }: { r: Verified }) {
   )
 }
 
-function Proved({ r, file, subject, required, of, open }: { r: Verified; file: string; subject: string; required: number; of: number; open: boolean }) {
+function Proved({ r, file, subject, part, required, of, open }: { r: Verified; file: string; subject: string; part: Part; required: number; of: number; open: boolean }) {
   useZone()
   const s = r.statement
   const when = memberOf(s, 'time')
@@ -52,7 +52,7 @@ function Proved({ r, file, subject, required, of, open }: { r: Verified; file: s
     <>
       <p className="vf-told"><Icon name={kindOf(s.kind).icon} size={15} /> {told(s)}</p>
       <dl className="vf-facts">
-        <div><dt>The file</dt><dd>{file ? <>is “{subject}” of the statement, bit by bit</> : <span className="vf-open">was not dropped. The receipt is about:</span>}</dd></div>
+        <div><dt>The file</dt><dd>{file ? part === 'data-set' ? <>its data set is “{subject}” of the statement, bit by bit. Preamble and meta information are not covered</> : <>is “{subject}” of the statement, bit by bit</> : <span className="vf-open">was not dropped. The receipt is about:</span>}</dd></div>
         {!file && s.subjects.map((x, i) => <div key={`${x.name}${i}`}><dt>{x.name}</dt><dd><Hash value={x.sha256} what="SHA-256" whole /></dd></div>)}
         <div><dt>Said by</dt><dd>{actorOf(s)}</dd></div>
         {where && <div><dt>Where</dt><dd>{where}</dd></div>}

@@ -21,11 +21,12 @@ import './verify.css'
 
 const none: Dropped = { receipts: [], files: [], trusts: [] }
 
-const serverTrust = {
-  queryKey: ['ledger', 'trust'],
+/** Of this server's ledger, or of a gateway's own. */
+const trustOf = (gateway: string) => ({
+  queryKey: ['ledger', 'trust', gateway],
   queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Bytes | null> => {
     try {
-      return (await fileOf('/ledger/trust', undefined, signal)).bytes
+      return (await (gateway === '' ? fileOf('/ledger/trust', undefined, signal) : fileOf('/imaging/trust', { gateway }, signal))).bytes
     } catch (e) {
       if (e instanceof ApiError && e.status === 404) return null // no ledger runs here
       throw e
@@ -34,11 +35,12 @@ const serverTrust = {
   staleTime: Infinity, // nothing is asked for while one verifies
   refetchOnWindowFocus: false,
   refetchOnReconnect: false,
-}
+})
 
 export function VerifyPage() {
   const [entry, setEntry] = useURLValue('entry')
-  const server = useQuery(serverTrust)
+  const [gateway] = useURLValue('gateway')
+  const server = useQuery(trustOf(gateway))
   const [own, setOwn] = useState<{ name: string; bytes: Bytes } | null>(null)
   const [given, setGiven] = useState<Given | undefined>()
   const [dropped, setDropped] = useState<Dropped>(none)
@@ -49,10 +51,11 @@ export function VerifyPage() {
   const picker = useRef<HTMLInputElement>(null)
   const verdict = useRef<HTMLHeadingElement>(null)
 
-  // A receipt of this server's own ledger, by the address.
+  // A receipt of this server's own ledger or of a gateway's, by the address.
   const asked = useQuery({
-    queryKey: ['ledger', 'receipt', entry], enabled: /^\d+$/.test(entry), staleTime: Infinity, refetchOnWindowFocus: false, refetchOnReconnect: false,
+    queryKey: ['ledger', 'receipt', gateway, entry], enabled: /^\d+$/.test(entry), staleTime: Infinity, refetchOnWindowFocus: false, refetchOnReconnect: false,
     queryFn: async ({ signal }) => {
+      if (gateway !== '') return (await fileOf(`/imaging/entries/${entry}/receipt`, { gateway }, signal)).bytes
       try {
         return (await receiptOf(entry, 'witnessed', signal)).bytes
       } catch (e) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SHA-256 of a file, computed here. A browser hashes only what is in its
 // memory as a whole, which bounds the size.
-import { sha256, toHex } from '@/receipt/bytes'
+import { type Sums, sumsOf } from '@/receipt/dicom'
 import { bytes } from '@/ui/units'
 
 export const LARGEST = 1024 ** 3
@@ -18,8 +18,8 @@ export class TooBig extends Error {
 /** Whether this page may compute at all: a browser offers it on https and on the machine itself only. */
 export const canHash = (): boolean => typeof crypto !== 'undefined' && typeof crypto.subtle?.digest === 'function'
 
-export async function sha256OfFile(file: File): Promise<string> {
+export async function sumsOfFile(file: File): Promise<Sums> {
   if (file.size > LARGEST) throw new TooBig(file.name, file.size)
   if (!canHash()) throw new Error('This browser does not compute hashes on a page without https. Open the console by https.')
-  return toHex(await sha256(new Uint8Array(await file.arrayBuffer())))
+  return sumsOf(new Uint8Array(await file.arrayBuffer()))
 }

@@ -4,10 +4,11 @@
 // this asks the server anything.
 
 import { type Bytes } from '@/receipt/bytes'
+import type { Sums } from '@/receipt/dicom'
 import { ReceiptError } from '@/receipt/errors'
 import { parseTrust, type Trust } from '@/receipt/trust'
-import { match, verify, type Result } from '@/receipt/verify'
-import { sha256OfFile, TooBig } from './hash'
+import { matchFile, verify, type Part, type Result } from '@/receipt/verify'
+import { sumsOfFile, TooBig } from './hash'
 
 export interface Dropped {
   receipts: { name: string; bytes: Bytes }[]
@@ -49,6 +50,7 @@ export interface Judgement {
   receipt: string // its file's name, '' for none
   file: string // the artefact's name, '' when none was dropped
   subject: string // which subject of the statement the file is
+  part?: Part // of the file that is it: a DICOM file is known by its data set
   is: 'verified' | 'unwitnessed' | 'refused'
   result: Result | undefined // also of a receipt that is right while the file is another
   because: Because | undefined
@@ -84,19 +86,19 @@ export async function judge(dropped: Dropped, trust: Trust, unwitnessed: boolean
   const left: { name: string; file: File; why: Because | undefined }[] = []
   const copies: Judgement[] = []
   for (const f of dropped.files) {
-    let sum = ''
+    let sums: Sums
     try {
-      sum = await sha256OfFile(f.file)
+      sums = await sumsOfFile(f.file)
     } catch (e) {
       left.push({ ...f, why: because(e) })
       continue
     }
-    const found = out.filter((j) => j.result?.statement.subjects.some((s) => s.sha256 === sum))
+    const found = out.filter((j) => j.result?.statement.subjects.some((s) => s.sha256 === sums.whole || s.sha256 === sums.dataSet))
     if (found.length === 0) left.push({ ...f, why: undefined })
     for (const j of found) {
-      const subject = match(j.result as Result, sum)
-      if (j.file === '') Object.assign(j, { file: f.name, subject })
-      else copies.push({ ...j, key: `${j.key} ${f.name} ${copies.length}`, file: f.name, subject })
+      const { subject, part } = matchFile(j.result as Result, sums)
+      if (j.file === '') Object.assign(j, { file: f.name, subject, part })
+      else copies.push({ ...j, key: `${j.key} ${f.name} ${copies.length}`, file: f.name, subject, part })
     }
   }
   for (const [i, f] of left.entries()) {

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/guard/gateway/instance"
+)
+
+// books sees that the ledger is told of every instance, and that the journal knows where.
+//
+// The journal is what remembers a debt: an instance in it whose record names no entry is one that the
+// ledger has not been told of, or not for sure. So an entry's place is written into the record after the
+// answer was given; after a crash in between the statement is made again, and the ledger knows it by its ID.
+type books struct {
+	g    *Gateway
+	file string
+	kick chan struct{}
+	desk chan struct{} // places for what is written behind the answers
+	busy sync.WaitGroup
+
+	mu      sync.Mutex
+	pending map[uint64]bool // instances whose entries are not in their record yet; true: the ledger is not told either
+	highest uint64
+	owed    int
+	why     error     // of the last failure, nil when the ledger works
+	since   time.Time // of the first failure in a row
+	shut    time.Time // until then the ledger is not tried for a sender
+	saved   uint64
+}
+
+// Bounds of books.
+const (
+	maxDesk    = 16                     // records that are being written to at once
+	shutFor    = 500 * time.Millisecond // after a failure, senders do not wait for the ledger
+	payEvery   = time.Second
+	payMost    = 30 * time.Second
+	payAtOnce  = 256
+	maxPending = 1 << 20 // beyond, debts are found again by reading the journal
+)
+
+// debt is what is kept over restarts: below it every instance is in the ledger.
+type debt struct {
+	Below uint64 `json:"below"`
+}
+
+// openBooks reads how far the books were.
+func openBooks(g *Gateway) (*books, error) {
+	b := &books{g: g, kick: make(chan struct{}, 1), desk: make(chan struct{}, maxDesk), pending: map[uint64]bool{}}
+	if g.d.Dir == "" {
+		return b, nil
+	}
+	b.file = filepath.Join(g.d.Dir, "books.json")
+	text, err := os.ReadFile(b.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, nil
+	}
+	var d debt
+	if err == nil {
+		err = json.Unmarshal(text, &d)
+	}
+	if err != nil { // it only saves work
+		g.log.Warn("how far the ledger was told of instances is not known; all of them are looked at", "why", err)
+	}
+	b.saved = d.Below
+	return b, nil
+}
+
+// begin notes that an instance is about to be in the journal.
+func (b *books) begin(number uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending[number] = false
+	b.highest = max(b.highest, number)
+}
+
+// forget: the instance is not in the journal after all, or has its entries.
+func (b *books) forget(number uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending[number] {
+		b.owed--
+	}
+	delete(b.pending, number)
+}
+
+// owe notes that the ledger must still be told.
+func (b *books) owe(number uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.pending[number] {
+		b.owed++
+	}
+	b.pending[number] = true
+}
+
+// record tells the ledger of an instance, as long as a sender may be kept waiting.
+func (b *books) record(ctx context.Context, list []custody.Statement) ([]instance.Entry, error) {
+	b.mu.Lock()
+	shut, why := b.shut, b.why
+	b.mu.Unlock()
+	if why != nil && b.g.now().Before(shut) {
+		return nil, why
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.g.cfg.Ingest.LedgerWait)
+	defer cancel()
+	return b.tell(ctx, list)
+}
+
+// tell records statements in their order.
+func (b *books) tell(ctx context.Context, list []custody.Statement) ([]instance.Entry, error) {
+	out := make([]instance.Entry, 0, len(list))
+	for _, s := range list {
+		e, err := b.g.d.Ledger.Record(ctx, s)
+		if err != nil {
+			err = fmt.Errorf("record %s: %w", s.Kind(), err)
+			b.fail(err)
+			return nil, err
+		}
+		out = append(out, instance.Entry{Index: e.Index, Kind: string(s.Kind()), At: cmp.Or(e.Recorded, s.Predicate.Time)})
+	}
+	b.mu.Lock()
+	again := b.why != nil
+	b.why, b.since, b.shut = nil, time.Time{}, time.Time{}
+	owed := b.owed
+	b.mu.Unlock()
+	if again {
+		b.g.log.Info("the ledger records again", "owed", owed)
+		b.wake()
+	}
+	return out, nil
+}
+
+func (b *books) fail(err error) {
+	b.mu.Lock()
+	first := b.why == nil
+	if first {
+		b.since = b.g.now()
+	}
+	b.why, b.shut = err, b.g.now().Add(shutFor)
+	b.mu.Unlock()
+	if first {
+		b.g.log.Error("the ledger does not record; routes that fail closed refuse, the others go on and alarm", "why", err, "hint", hintOf(err))
+	}
+}
+
+// problem is why the ledger does not record, nil when it does.
+func (b *books) problem() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.why
+}
+
+// state says how the ledger is: since when it fails, and how many statements are owed.
+func (b *books) state() (why error, since time.Time, owed int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.why, b.since, b.owed
+}
+
+// write puts the entries into the instance's record, behind the answer. Records are written several at
+// a time, so that they share the journal's flushes.
+func (b *books) write(number uint64, entries []instance.Entry) {
+	b.desk <- struct{}{}
+	b.busy.Add(1)
+	go func() {
+		defer b.busy.Done()
+		defer func() { <-b.desk }()
+		b.put(context.Background(), number, entries)
+	}()
+}
+
+func (b *books) put(ctx context.Context, number uint64, entries []instance.Entry) {
+	_, err := b.g.d.Vault.Change(ctx, number, func(r *instance.Record) error {
+		for i, e := range entries { // before those of its deliveries
+			if !slices.ContainsFunc(r.Entries, func(x instance.Entry) bool { return x.Index == e.Index && x.Kind == e.Kind }) {
+				r.Entries = slices.Insert(r.Entries, min(i, len(r.Entries)), e)
+			}
+		}
+		unhold(r)
+		return nil
+	})
+	switch {
+	case err == nil, errors.Is(err, instance.ErrNotFound):
+		b.forget(number)
+		b.g.d.Router.Wake()
+	default:
+		b.g.log.Error("the journal could not note the ledger's entry; it is tried again", "number", number, "why", err)
+		b.owe(number)
+	}
+}
+
+func (b *books) wake() {
+	select {
+	case b.kick <- struct{}{}:
+	default:
+	}
+}
+
+// holdFor keeps deliveries back until the ledger knows the instance: a forwarder must not be faster than the
+// answer, and what is refused after all must not have gone. The record is what says so, hence a crash changes nothing.
+const holdFor = 100 * 365 * 24 * time.Hour
+
+// hold keeps an instance's deliveries back.
+func hold(r *instance.Record) {
+	for i := range r.Deliveries {
+		if d := &r.Deliveries[i]; d.State == instance.Waiting {
+			d.Next = r.Received.Add(holdFor)
+		}
+	}
+}
+
+// unhold lets them go.
+func unhold(r *instance.Record) {
+	for i := range r.Deliveries {
+		if d := &r.Deliveries[i]; d.Next.Equal(r.Received.Add(holdFor)) {
+			d.Next = time.Time{}
+		}
+	}
+}
+
+// run pays what is owed, until ctx ends.
+func (b *books) run(ctx context.Context) {
+	b.find(ctx)
+	defer b.busy.Wait()
+	defer b.save()
+	wait := payEvery
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		case <-b.kick:
+			wait = payEvery
+		}
+		if b.pay(ctx) {
+			wait = payEvery
+		} else {
+			wait = min(2*wait, payMost)
+		}
+		b.save()
+		t.Reset(wait)
+	}
+}
+
+// find reads the journal for instances that the ledger was not told of before a crash.
+func (b *books) find(ctx context.Context) {
+	before, found := uint64(0), 0
+	for ctx.Err() == nil {
+		list, err := b.g.d.Vault.List(ctx, instance.Query{Before: before, Limit: 1000})
+		if err != nil {
+			b.g.log.Error("the journal could not be read for what the ledger was not told", "why", err)
+			return
+		}
+		for i := range list {
+			r := &list[i]
+			b.mu.Lock()
+			_, known := b.pending[r.Number]
+			b.highest = max(b.highest, r.Number)
+			b.mu.Unlock()
+			if r.Number >= b.saved && !known && !told(r) {
+				b.owe(r.Number)
+				found++
+			}
+			before = r.Number
+		}
+		if len(list) < 1000 || before <= b.saved || found > maxPending {
+			break
+		}
+	}
+	if found > 0 {
+		b.g.log.Info("the ledger is told of instances that it may not know", "instances", found)
+	}
+}
+
+// told reports whether the record names the entries that an instance has from the start.
+func told(r *instance.Record) bool {
+	want := custody.Received
+	switch {
+	case r.Original != 0:
+		want = custody.Altered
+	case !taken(r):
+		want = custody.Decision
+	}
+	return slices.ContainsFunc(r.Entries, func(e instance.Entry) bool { return e.Kind == string(want) })
+}
+
+// pay tells the ledger what it must still be told. It reports whether it could.
+func (b *books) pay(ctx context.Context) bool {
+	for {
+		b.mu.Lock()
+		var list []uint64
+		for n, owed := range b.pending {
+			if owed {
+				list = append(list, n)
+			}
+		}
+		b.mu.Unlock()
+		if len(list) == 0 || ctx.Err() != nil {
+			return true
+		}
+		slices.Sort(list)
+		for _, n := range list[:min(len(list), payAtOnce)] {
+			if err := b.payOne(ctx, n); err != nil {
+				return false
+			}
+		}
+	}
+}
+
+func (b *books) payOne(ctx context.Context, number uint64) error {
+	r, original, err := b.read(ctx, number)
+	if errors.Is(err, instance.ErrNotFound) {
+		b.forget(number)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := b.g.statements(&r, original)
+	if err != nil {
+		b.g.log.Error("BUG: an instance of which the ledger cannot be told", "number", number, "why", err)
+		b.forget(number)
+		return nil
+	}
+	limit, cancel := context.WithTimeout(ctx, payMost)
+	defer cancel()
+	entries, err := b.tell(limit, list)
+	if err != nil {
+		var invalid *custody.Invalid
+		if errors.As(err, &invalid) {
+			b.g.log.Error("BUG: a statement that the ledger does not take", "number", number, "why", err)
+			b.forget(number)
+			return nil
+		}
+		return err
+	}
+	b.put(ctx, number, entries)
+	return nil
+}
+
+func (b *books) read(ctx context.Context, number uint64) (r instance.Record, original *instance.Record, err error) {
+	if r, err = b.g.d.Vault.Get(ctx, number); err != nil || r.Original == 0 {
+		return r, nil, err
+	}
+	o, err := b.g.d.Vault.Get(ctx, r.Original)
+	return r, &o, err
+}
+
+// save keeps how far the books are. It may be lost: then more is read at the next start.
+func (b *books) save() {
+	b.mu.Lock()
+	below := b.highest + 1
+	for n := range b.pending {
+		below = min(below, n)
+	}
+	same := below == b.saved
+	b.saved = below
+	b.mu.Unlock()
+	if same || b.file == "" {
+		return
+	}
+	text, _ := json.Marshal(debt{below}) // a number
+	temporary := b.file + ".new"
+	err := os.WriteFile(temporary, text, 0o600)
+	if err == nil {
+		err = os.Rename(temporary, b.file)
+	}
+	if err != nil {
+		b.g.log.Warn("how far the ledger was told could not be kept", "why", err)
+	}
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deid
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sort"
+
+	"github.com/asepsis/asepsis/wire/dicom"
+)
+
+const rulePicture = "beyond the table: a picture in a sequence"
+
+// settle decides once what is done to the pixels.
+func (x *run) settle() verdict {
+	if m := &x.image; !m.decided {
+		m.decided, m.verdict = true, m.decide(x.p)
+	}
+	return x.image.verdict
+}
+
+// burnedIn writes (0028,0301) (PS3.15 §E.3.1).
+func (x *run) burnedIn(t *dicom.Token, raw []byte) error {
+	if x.image.decided {
+		return &Refusal{Code: "order", Why: "its elements are out of order, so that what it says about its pixels came too late"}
+	}
+	x.image.note(t.Tag, raw, x.syntax.BigEndian)
+	v := x.settle()
+	if v.refuse != nil {
+		return v.refuse
+	}
+	if v.clean {
+		return x.swap(t, raw, "NO", "replaced", "E.3.1")
+	}
+	return x.put(t, raw)
+}
+
+// notBurnedIn writes (0028,0301) where an image that is clean has none. It is called before an element behind it.
+func (x *run) notBurnedIn() error {
+	m := &x.image
+	if m.decided || m.rows == 0 {
+		return nil
+	}
+	v := x.settle()
+	switch {
+	case v.refuse != nil:
+		return v.refuse
+	case !v.clean:
+		return nil
+	}
+	x.note(tagBurnedIn, "added", "E.3.1")
+	return x.put(&dicom.Token{Tag: tagBurnedIn, VR: dicom.CS}, []byte("NO"))
+}
+
+// compressed says whether encapsulated pixel data may pass.
+func (x *run) compressed() error {
+	v := x.settle()
+	x.image.passed = true
+	switch {
+	case v.refuse != nil:
+		return v.refuse
+	case len(v.black) > 0:
+		return &Refusal{Code: "compressed", drop: x.p.cfg.Encapsulated == "drop", Why: "a rule wants part of its image black, and compressed images are not decoded here",
+			hint: "let the device send uncompressed images to this destination"}
+	case x.image.hidden:
+		return &Refusal{Code: "overlay", Why: "an overlay lies in unused bits of compressed pixel data, which is not decoded here", hint: "let the device send uncompressed images to this destination"}
+	}
+	return nil
+}
+
+// pixels does native pixel data.
+func (x *run) pixels(t *dicom.Token) error {
+	if t.Depth > 0 { // only icons are pictures in a sequence, and they are removed
+		x.note(t.Tag, "removed", rulePicture)
+		return x.skip()
+	}
+	v := x.settle()
+	x.image.passed = true
+	if v.refuse != nil {
+		return v.refuse
+	}
+	if len(v.black) == 0 && !x.image.hidden {
+		return x.kept(t)
+	}
+	if t.Tag != dicom.TagPixelData {
+		return &Refusal{Code: "pixels", Why: "a rule wants part of its image black, and pixels of floating point are not changed here"}
+	}
+	g, why := x.image.geometry(t)
+	if why != "" {
+		return &Refusal{Code: "pixels", Why: why, hint: "what the header says about the image must be true before part of it can be blackened"}
+	}
+	var spans []span
+	if len(v.black) > 0 {
+		if spans = g.spans(v.black); spans == nil {
+			return &Refusal{Code: "pixels", Why: "a rectangle of the rule lies outside of the image", hint: "give the rule the size of the images that it is for"}
+		}
+		x.note(t.Tag, "blanked", "E.3.1")
+	}
+	var mask []byte
+	if x.image.hidden {
+		if x.image.signed != 0 || g.bytes != 2 && g.bytes != 1 {
+			return &Refusal{Code: "overlay", Why: "an overlay lies in unused bits of signed pixels"}
+		}
+		x.note(t.Tag, "blanked", "overlay in unused bits")
+		mask = g.mask(&x.image)
+	}
+	if err := x.token(*t); err != nil {
+		return err
+	}
+	return x.pass(func(off uint64, piece []byte) {
+		if mask != nil {
+			for i := range piece {
+				piece[i] &= mask[(off+uint64(i))%uint64(len(mask))]
+			}
+		}
+		if spans != nil {
+			g.blacken(spans, off, piece)
+		}
+	})
+}
+
+// geometry is how the pixels of native pixel data lie.
+type geometry struct {
+	rows, columns, samples int
+	bytes                  int // of a sample
+	planar, halved         bool
+	frame                  uint64 // bytes
+	swapped                bool   // bytes of samples of 8 bits are swapped in words (PS3.5 §8.1.1, big endian)
+	big                    bool
+	black                  []byte // a pixel
+	dark                   bool   // black is 0 throughout
+}
+
+// geometry makes sense of the header, or says what is wrong with it.
+func (m *image) geometry(t *dicom.Token) (*geometry, string) {
+	frames := max(1, m.frames)
+	g := &geometry{rows: int(m.rows), columns: int(m.columns), samples: int(max(1, m.samples)), bytes: int(m.allocated / 8), planar: m.planar == 1, big: m.bigPixels}
+	switch {
+	case m.rows == 0 || m.columns == 0:
+		return nil, "its header gives no size of the image"
+	case m.allocated != 8 && m.allocated != 16 && m.allocated != 32:
+		return nil, "its pixels are not of 8, 16 or 32 bits"
+	case g.samples > 4:
+		return nil, "its pixels have more than four samples"
+	case frames > 1<<20:
+		return nil, "it has more than a million frames"
+	case m.stored > m.allocated || m.stored == 0 || m.high+1 < m.stored || m.high >= m.allocated:
+		return nil, "its header contradicts itself about bits"
+	}
+	g.swapped = g.big && g.bytes == 1 && t.VR == dicom.OW
+	g.frame = uint64(g.rows) * uint64(g.columns) * uint64(g.samples) * uint64(g.bytes)
+	if m.photometric == "YBR_FULL_422" || m.photometric == "YBR_PARTIAL_422" {
+		if g.samples != 3 || g.bytes != 1 || g.columns&1 != 0 || g.planar {
+			return nil, "its header contradicts itself about halved colours"
+		}
+		g.halved = true
+		g.frame = uint64(g.rows) * uint64(g.columns) * 2
+	}
+	if want := g.frame * uint64(frames); uint64(t.Length) != want+want&1 {
+		return nil, "its pixel data is not as long as its header says"
+	}
+	g.black = g.pixel(m)
+	g.dark = len(bytes.Trim(g.black, "\x00")) == 0
+	return g, ""
+}
+
+// pixel returns a black pixel: all samples, or Y Y Cb Cr of two pixels with halved colours.
+func (g *geometry) pixel(m *image) []byte {
+	value := make([]uint32, g.samples)
+	top := uint32(1)<<(m.stored-1)<<1 - 1
+	switch m.photometric {
+	case "MONOCHROME1":
+		if value[0] = top; m.signed != 0 {
+			value[0] = top >> 1
+		}
+	case "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420":
+		for i := 1; i < min(3, g.samples); i++ {
+			value[i] = uint32(1) << (m.stored - 1)
+		}
+	}
+	if g.halved {
+		value = []uint32{0, 0, value[1], value[2]}
+	}
+	var b []byte
+	for _, v := range value {
+		v <<= uint(m.high + 1 - m.stored)
+		for i := range g.bytes {
+			shift := 8 * i
+			if g.big {
+				shift = 8 * (g.bytes - 1 - i)
+			}
+			b = append(b, byte(v>>shift))
+		}
+	}
+	return b
+}
+
+// mask has the bits of a sample that are pixels.
+func (g *geometry) mask(m *image) []byte {
+	v := (uint32(1)<<(m.stored-1)<<1 - 1) << uint(m.high+1-m.stored)
+	b := []byte{byte(v), byte(v >> 8)}[:g.bytes]
+	if g.big && g.bytes == 2 {
+		b[0], b[1] = b[1], b[0]
+	}
+	return b
+}
+
+// span is a run of bytes of a frame that becomes black, and the bytes that it is filled with, over and over.
+type span struct {
+	from, to uint64
+	fill     []byte
+}
+
+// spans returns what of a frame is black, in order and without overlap; nil when a rectangle lies outside.
+func (g *geometry) spans(black []Region) []span {
+	var out []span
+	for _, r := range black {
+		x0, x1, ok := edges(r.X, r.Width, g.columns)
+		y0, y1, ok2 := edges(r.Y, r.Height, g.rows)
+		if !ok || !ok2 {
+			return nil
+		}
+		if g.halved {
+			x0, x1 = x0&^1, x1+x1&1
+		}
+		for y := y0; y < y1; y++ {
+			out = g.line(out, y, x0, x1)
+		}
+	}
+	slices.SortFunc(out, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	merged := out[:0]
+	for _, s := range out {
+		if n := len(merged); n > 0 && s.from <= merged[n-1].to && string(s.fill) == string(merged[n-1].fill) {
+			merged[n-1].to = max(merged[n-1].to, s.to)
+			continue
+		}
+		merged = append(merged, s)
+	}
+	return merged
+}
+
+// line appends the spans of one line of a rectangle.
+func (g *geometry) line(out []span, y, x0, x1 int) []span {
+	row := uint64(y) * uint64(g.columns)
+	switch {
+	case g.halved:
+		return append(out, span{(row + uint64(x0)) * 2, (row + uint64(x1)) * 2, g.black})
+	case g.planar && g.samples > 1:
+		plane := uint64(g.rows) * uint64(g.columns)
+		for s := range g.samples {
+			at := uint64(s) * plane
+			out = append(out, span{(at + row + uint64(x0)) * uint64(g.bytes), (at + row + uint64(x1)) * uint64(g.bytes), g.black[s*g.bytes : (s+1)*g.bytes]})
+		}
+		return out
+	}
+	size := uint64(len(g.black))
+	return append(out, span{(row + uint64(x0)) * size, (row + uint64(x1)) * size, g.black})
+}
+
+// edges cuts one direction of a rectangle to the image. ok is false when nothing of it is inside.
+func edges(from, length, size int) (a, b int, ok bool) {
+	if from < 0 {
+		from += size
+	}
+	to := from + length
+	if length == 0 {
+		to = size
+	}
+	from, to = max(0, from), min(size, to)
+	return from, to, from < to
+}
+
+// blacken changes the bytes of a piece of the pixel data that lie in spans.
+func (g *geometry) blacken(spans []span, off uint64, piece []byte) {
+	end := off + uint64(len(piece))
+	if g.swapped { // of each pair of bytes the other one
+		for i := range piece {
+			at := (off + uint64(i)) ^ 1
+			if s := find(spans, at%g.frame); s != nil && s.from <= at%g.frame {
+				piece[i] = s.fill[(at%g.frame-s.from)%uint64(len(s.fill))]
+			}
+		}
+		return
+	}
+	for start := off / g.frame * g.frame; start < end; start += g.frame {
+		first := sort.Search(len(spans), func(i int) bool { return start+spans[i].to > off })
+		for _, s := range spans[first:] {
+			a, b := max(off, start+s.from), min(end, start+s.to)
+			if start+s.from >= end {
+				break
+			}
+			if g.dark && b > a {
+				clear(piece[a-off : b-off])
+				continue
+			}
+			for at := a; at < b; at++ {
+				piece[at-off] = s.fill[(at-start-s.from)%uint64(len(s.fill))]
+			}
+		}
+	}
+}
+
+// find returns the first span that ends behind a byte of the frame.
+func find(spans []span, at uint64) *span {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].to > at })
+	if i == len(spans) {
+		return nil
+	}
+	return &spans[i]
+}

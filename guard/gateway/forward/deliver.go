@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package forward
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/wire/dicom"
+	"github.com/asepsis/asepsis/wire/dicom/dimse"
+)
+
+// outcome is what became of one attempt, to be written down.
+type outcome struct {
+	d      *destination
+	it     *item
+	at     time.Time
+	answer Answer
+	form   form
+	err    *failure // nil: delivered
+}
+
+// form is an instance as it goes to a destination.
+type form struct {
+	sop, syntax string
+	digest      string // SHA-256 of the data set
+	size        int64
+	changed     string // "", "de-identification", "transcoding"
+	data        io.Reader
+	close       func()
+}
+
+// deliver sends one instance. It returns nil where nothing is to be written down.
+func (d *destination) deliver(ctx context.Context, s Sender, it *item, slot int) *outcome {
+	v := d.f.d.Vault
+	rec, err := v.Get(ctx, it.number)
+	if errors.Is(err, instance.ErrNotFound) {
+		d.lost(it)
+		return nil
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			d.log.Warn("an instance cannot be read from the journal", "number", it.number, "why", err)
+		}
+		d.later(it, time.Second)
+		return nil
+	}
+	to := deliveryTo(&rec, d.cfg.Name)
+	if to == nil || to.State != instance.Waiting || rec.State != instance.Accepted && rec.State != instance.Released {
+		d.lost(it)
+		return nil
+	}
+	o := &outcome{d: d, it: it, at: d.f.now().UTC()}
+	if d.cfg.Age > 0 && o.at.Sub(rec.Received) > d.cfg.Age {
+		why := to.Why
+		if why == "" {
+			why = d.reason()
+		}
+		o.err = &failure{class: permanent, err: fmt.Errorf("it has waited longer than %v: %s", d.cfg.Age, why)}
+		return o
+	}
+	f, err := d.prepare(ctx, &rec)
+	if err != nil {
+		if ctx.Err() != nil {
+			d.back(it)
+			return nil
+		}
+		o.err = asFailure(err, transient)
+		if errors.Is(err, instance.ErrFull) { // of the copy that is made for the destination
+			o.err.class = unreachable
+		}
+		return d.settled(o)
+	}
+	defer f.close()
+	o.form = *f
+	if o.it.attempts > 0 || to.Attempts > 0 {
+		d.f.mu.Lock()
+		d.f.again++
+		d.f.mu.Unlock()
+	}
+	d.f.flight.set(slot, it.number)
+	o.answer, err = s.Send(ctx, &Item{Number: it.number, SOPClass: rec.SOPClass, SOPInstance: f.sop, TransferSyntax: f.syntax, CallingAE: rec.Sender.CallingAE,
+		Urgent: d.f.urgent(it.theatre), Size: f.size, Data: f.data, Others: d.others()})
+	d.f.flight.set(slot, 0)
+	var damaged *damagedError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		d.back(it) // the gateway is being stopped; it is sent again
+		return nil
+	case errors.As(err, &damaged):
+		o.err = &failure{class: permanent, err: damaged, hint: hintOf(damaged)}
+	default:
+		o.err = asFailure(err, interrupted)
+		// PS3.7 §C.4.9, duplicate SOP instance: it has what was in doubt.
+		if o.err.status == statusDuplicate && to.Attempts > 0 {
+			o.err, o.answer.Status = nil, 0x0111
+		}
+	}
+	return d.settled(o)
+}
+
+const statusDuplicate = "0x0111"
+
+// settled notes what an attempt says of the destination.
+func (d *destination) settled(o *outcome) *outcome {
+	switch {
+	case o.err == nil:
+		d.works(true)
+	case o.err.class == unreachable:
+		d.failed(o.err)
+		d.back(o.it)
+		return nil
+	case o.err.class == interrupted:
+		d.failed(o.err)
+	case o.err.status != "":
+		d.works(false)
+	}
+	return o
+}
+
+// reason is why the destination does not work.
+func (d *destination) reason() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.why == "" {
+		return "the destination took others first"
+	}
+	return d.why
+}
+
+// later puts an item back for some time.
+func (d *destination) later(it *item, after time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	it.next = d.f.now().Add(after)
+	d.q.back(it, d.f.now())
+}
+
+// others are the kinds of what waits, the most frequent first.
+func (d *destination) others() []Kind {
+	type count struct {
+		k Kind
+		n int
+	}
+	d.mu.Lock()
+	list := make([]count, 0, len(d.q.pairs))
+	for p, n := range d.q.pairs {
+		syntax := p.syntax
+		if to, err := converted(&d.cfg, p.syntax); err != nil {
+			continue
+		} else if to != "" {
+			syntax = to
+		}
+		list = append(list, count{Kind{p.class, syntax}, n})
+	}
+	d.mu.Unlock()
+	slices.SortFunc(list, func(a, b count) int { return b.n - a.n })
+	out := make([]Kind, len(list))
+	for i, c := range list {
+		out[i] = c.k
+	}
+	return out
+}
+
+func deliveryTo(r *instance.Record, destination string) *instance.Delivery {
+	for i := range r.Deliveries {
+		if r.Deliveries[i].Destination == destination {
+			return &r.Deliveries[i]
+		}
+	}
+	return nil
+}
+
+func asFailure(err error, otherwise class) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		c := *f
+		return &c
+	}
+	return &failure{class: otherwise, err: err, hint: hintOf(err)}
+}
+
+// prepare opens an instance in the form in which the destination gets it. What is changed is
+// written out first, so that its digest is known and a copy that fails in the middle harms nobody.
+func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, error) {
+	to, err := converted(&d.cfg, r.TransferSyntax)
+	if err != nil {
+		return nil, &failure{class: permanent, err: err, hint: "add the transfer syntax to transfer_syntaxes if the destination takes it, or route it elsewhere"}
+	}
+	src, err := d.f.d.Vault.Open(ctx, r.Number)
+	if errors.Is(err, instance.ErrNotFound) {
+		return nil, &failure{class: permanent, err: errors.New("its bytes are not kept any more")}
+	}
+	if err != nil {
+		return nil, &failure{class: permanent, err: err, hint: hintOf(err)}
+	}
+	if d.deid == nil && to == "" {
+		return &form{sop: r.SOPInstance, syntax: r.TransferSyntax, digest: r.DataSet, size: src.Size(), data: newChecked(src, src.Size(), r.DataSet), close: func() { _ = src.Close() }}, nil
+	}
+	defer func() { _ = src.Close() }()
+	var steps []instance.Transformer
+	f := &form{sop: r.SOPInstance, syntax: r.TransferSyntax}
+	if to != "" {
+		steps, f.changed = append(steps, transcoder(to)), "transcoding"
+	}
+	if d.deid != nil {
+		steps, f.changed = append(steps, d.deid), "de-identification"
+	}
+	var in io.Reader = newChecked(src, src.Size(), r.DataSet)
+	for i, step := range steps {
+		draft, err := d.f.d.Vault.Create(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sum := &summing{w: draft, h: sha256.New()}
+		altered, err := step.Transform(sum, in, f.syntax)
+		if err != nil {
+			draft.Discard()
+			return nil, &failure{class: permanent, err: fmt.Errorf("its copy for the destination cannot be made: %w", err), hint: hintOf(err)}
+		}
+		content, err := draft.Content()
+		if err != nil {
+			draft.Discard()
+			return nil, err
+		}
+		before := f.close
+		f.close = func() {
+			_ = content.Close()
+			draft.Discard()
+			if before != nil {
+				before()
+			}
+		}
+		if altered.SOPInstance != "" {
+			f.sop = altered.SOPInstance
+		}
+		if altered.TransferSyntax != "" {
+			f.syntax = altered.TransferSyntax
+		}
+		f.digest, f.size = hex.EncodeToString(sum.h.Sum(nil)), content.Size()
+		in = newChecked(content, f.size, f.digest)
+		if i == len(steps)-1 {
+			f.data = in
+		}
+	}
+	return f, nil
+}
+
+// summing writes and hashes.
+type summing struct {
+	w io.Writer
+	h hash.Hash
+}
+
+func (s *summing) Write(p []byte) (int, error) {
+	s.h.Write(p)
+	return s.w.Write(p)
+}
+
+// transcoder changes between uncompressed transfer syntaxes.
+type transcoder string
+
+// Transform implements instance.Transformer.
+func (t transcoder) Transform(dst io.Writer, src io.Reader, syntax string) (instance.Altered, error) {
+	from, _ := dicom.SyntaxOf(syntax)
+	to, _ := dicom.SyntaxOf(string(t))
+	return instance.Altered{TransferSyntax: string(t)}, dicom.Transcode(dst, src, from, to, dicom.DefaultLimits())
+}
+
+// damagedError: the disk does not give what was kept.
+type damagedError struct{ err error }
+
+func (e *damagedError) Error() string { return e.err.Error() }
+func (e *damagedError) Unwrap() error { return e.err }
+func (e *damagedError) Hint() string {
+	return "the disk is failing or somebody changed it; send the instance again from its origin, and replace the disk"
+}
+
+// checked reads a data set and compares it with its SHA-256. Where it differs, an error comes in place of the
+// last bytes: whoever is being sent it cannot take it for complete.
+type checked struct {
+	r    io.Reader
+	left int64
+	want string
+	h    hash.Hash
+	err  error
+}
+
+func newChecked(r io.Reader, size int64, want string) *checked {
+	return &checked{r: r, left: size, want: want, h: sha256.New()}
+}
+
+// Read implements io.Reader.
+func (c *checked) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	if c.left == 0 { // an empty data set
+		c.err = io.EOF
+		return 0, c.err
+	}
+	if int64(len(p)) > c.left {
+		p = p[:c.left]
+	}
+	n, err := c.r.Read(p)
+	c.h.Write(p[:n])
+	c.left -= int64(n)
+	switch {
+	case c.left == 0:
+		c.err = io.EOF
+		if hex.EncodeToString(c.h.Sum(nil)) != c.want {
+			c.err = &damagedError{errors.New("what the disk has of the instance is not what was acknowledged")}
+			return 0, c.err
+		}
+	case err != nil:
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		c.err = &damagedError{fmt.Errorf("the instance cannot be read from the disk: %w", err)}
+		return 0, c.err
+	}
+	return n, nil
+}
+
+// status is the answer in words.
+func (a *Answer) status() string { return a.Status.String() }
+
+// warning says what the answer warns of, "" for success.
+func (a *Answer) warning() string {
+	switch {
+	case a.Status == 0x0111:
+		return "the destination had it already"
+	case a.Status.Category() == dimse.Warning:
+		return warned(a.Status)
+	}
+	return ""
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/wire/dicom"
+	"github.com/asepsis/asepsis/wire/dicom/dimse"
+)
+
+// Rules that are the gateway's own, not the firewall's.
+const (
+	ruleFirewall  = "gateway.firewall-failed"
+	ruleUnrouted  = "gateway.no-route"
+	ruleLedger    = "gateway.ledger-failed"
+	ruleSanitiser = "gateway.sanitising-failed"
+)
+
+// Store implements instance.Ingest.
+func (g *Gateway) Store(ctx context.Context, a instance.Arrival, data io.Reader) (instance.Outcome, error) {
+	out, err := g.take(ctx, a, data)
+	if err != nil {
+		return out, err
+	}
+	g.counts.instance(&out)
+	if g.d.Watch != nil {
+		g.d.Watch.Instance(a, out)
+	}
+	r := &out.Record
+	if dimse.Status(out.Status).Category() == dimse.Failure || r.Verdict > instance.Pass {
+		g.log.Info("an instance did not simply pass", "status", dimse.Status(out.Status).String(), "comment", out.Comment, "number", r.Number, "state", string(r.State), "verdict", r.Verdict.String(), "rules", len(r.Hits), "device", a.Sender.Device, "association", a.Sender.Association)
+	}
+	return out, nil
+}
+
+// no is the outcome of an instance of which nothing is kept.
+func no(status dimse.Status, why string) instance.Outcome {
+	return instance.Outcome{Record: instance.Record{State: instance.Refused}, Status: uint16(status), Comment: comment(why)}
+}
+
+// full is the answer of a journal that takes nothing: the sender tries again later.
+func (g *Gateway) full(err error) instance.Outcome {
+	if errors.Is(err, instance.ErrFull) {
+		g.working(err)
+		return no(statusResources, "the gateway's disk is almost full")
+	}
+	g.working(err)
+	g.log.Error("the journal failed", "why", err, "hint", hintOf(err))
+	return no(statusResources, "the gateway's journal failed")
+}
+
+// take reads an instance and decides over it.
+func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) (instance.Outcome, error) {
+	draft, err := g.d.Vault.Create(ctx)
+	if err != nil {
+		return g.full(err), nil
+	}
+	defer draft.Discard()
+	in := &intake{draft: draft, digest: newDigester(), inspect: begin(g.d.Firewall, a)}
+	defer in.digest.close()
+	if err := in.read(data); err != nil {
+		if in.full != nil {
+			return g.full(in.full), nil
+		}
+		return instance.Outcome{}, err
+	}
+	// From here on nobody else decides over this SOP instance: the firewall asks whether it is known.
+	release, err := g.claims.take(ctx, a.SOPInstance)
+	if err != nil {
+		return instance.Outcome{}, err
+	}
+	defer release()
+	result, policy, failed := in.inspect.finish()
+	r := g.record(&a, &result, policy)
+	r.Number, r.Bytes = draft.Number(), in.digest.n
+	sum := in.digest.Sum()
+	r.DataSet = hex.EncodeToString(sum[:])
+	if out, again := g.again(ctx, &a, &r); again {
+		return out, nil
+	}
+	d := &decision{g: g, a: &a, result: &result, draft: draft, r: r}
+	out, err := d.decide(ctx, failed)
+	return out, err
+}
+
+// record makes the record of an instance, without any identifier of a patient.
+func (g *Gateway) record(a *instance.Arrival, x *instance.Result, policy string) instance.Record {
+	h := &x.Header
+	r := instance.Record{Received: g.now().UTC(), Sender: a.Sender, SOPClass: a.SOPClass, SOPInstance: a.SOPInstance, TransferSyntax: a.TransferSyntax,
+		Study: uid(h.Study), Series: uid(h.Series), Modality: code(h.Modality), Verdict: x.Verdict, Hits: x.Hits, MoreHits: x.More, Policy: policy}
+	id := h.PatientID
+	if id != "" && h.Issuer != "" {
+		id += "^^^" + h.Issuer // as the sensor writes it, so that both see one patient
+	}
+	r.Patient, r.Accession = g.d.Key.Of(pseudonym.PatientID, id), g.d.Key.Of(pseudonym.Accession, h.Accession)
+	if g.cfg.Ingest.Descriptions {
+		r.Description = h.StudyDescription
+	}
+	if x.Pixel.Pixels {
+		r.Pixel = hex.EncodeToString(x.Pixel.Pixel[:])
+	}
+	return r
+}
+
+// uid returns s if it is one.
+func uid(s string) string {
+	if dicom.ValidUID(s) {
+		return s
+	}
+	return ""
+}
+
+// code returns s if it is a code string (PS3.5 table 6.2-1: CS).
+func code(s string) string {
+	if len(s) > 16 || strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != ' '
+	}) {
+		return ""
+	}
+	return s
+}
+
+// again finds out whether the same instance with the same content is there already.
+func (g *Gateway) again(ctx context.Context, a *instance.Arrival, r *instance.Record) (instance.Outcome, bool) {
+	if _, moved := g.moved(a); moved {
+		return instance.Outcome{}, false // somebody asked for it, and must get it
+	}
+	list, err := g.d.Vault.BySOP(ctx, r.SOPInstance)
+	if err != nil {
+		g.log.Warn("whether an instance is there already is not known; it is taken as new", "why", err)
+		return instance.Outcome{}, false
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		was := &list[i]
+		if was.DataSet != r.DataSet || was.TransferSyntax != r.TransferSyntax || was.Original != 0 || was.State == instance.Destroyed || was.State == instance.Refused {
+			continue
+		}
+		if was.State != instance.Quarantined && r.Received.Sub(was.Received) > g.cfg.Ingest.Repeat {
+			return instance.Outcome{}, false
+		}
+		if was.Copy != 0 {
+			if _, err := g.d.Vault.Get(ctx, was.Copy); err != nil {
+				return instance.Outcome{}, false // a crash came between the two
+			}
+		}
+		if !g.settle(ctx, was) {
+			return no(statusResources, "the gateway's ledger does not record"), true
+		}
+		g.revive(ctx, was)
+		status, text := g.answer(was)
+		return instance.Outcome{Record: *was, Again: true, Status: uint16(status), Comment: text}, true
+	}
+	return instance.Outcome{}, false
+}
+
+// settle sees that the ledger knows an instance that was sealed before, as the answer will promise.
+func (g *Gateway) settle(ctx context.Context, was *instance.Record) bool {
+	if told(was) || g.passes(was.Deliveries) {
+		return true
+	}
+	list, err := g.statements(was, nil)
+	if err != nil {
+		return false
+	}
+	entries, err := g.books.record(ctx, list)
+	if err != nil {
+		return false
+	}
+	g.books.write(was.Number, entries)
+	return true
+}
+
+// revive tries again to deliver what was given up: whoever sends an instance again wants it there.
+func (g *Gateway) revive(ctx context.Context, was *instance.Record) {
+	dead := false
+	for _, d := range was.Deliveries {
+		dead = dead || d.State == instance.Dead
+	}
+	if !dead {
+		return
+	}
+	_, err := g.d.Vault.Change(ctx, was.Number, func(r *instance.Record) error {
+		for i := range r.Deliveries {
+			if d := &r.Deliveries[i]; d.State == instance.Dead {
+				d.State, d.Attempts = instance.Waiting, 0
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		g.log.Warn("an instance that was sent again could not be queued again", "number", was.Number, "why", err)
+		return
+	}
+	g.d.Router.Wake()
+}
+
+// answer says what a sender is told of an instance that is kept.
+func (g *Gateway) answer(r *instance.Record) (status dimse.Status, text string) {
+	if r.State != instance.Quarantined {
+		return 0, ""
+	}
+	switch g.cfg.Ingest.Quarantine {
+	case AnswerSuccess:
+		return 0, ""
+	case AnswerWarning:
+		return statusDiscarded, "held for review"
+	}
+	return statusNotAuthorised, "held for review"
+}
+
+// passes reports whether deliveries may go on though ledger or firewall failed: all of their routes must be open.
+func (g *Gateway) passes(list []instance.Delivery) bool {
+	for _, d := range list {
+		if !g.d.Router.Open(d.Route) {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
+// moved returns the deliveries of an instance that somebody's C-MOVE asked for.
+func (g *Gateway) moved(a *instance.Arrival) ([]instance.Delivery, bool) {
+	if g.d.Queries == nil || a.Sender.Way != instance.DIMSE {
+		return nil, false
+	}
+	return g.d.Queries.Moved(*a)
+}

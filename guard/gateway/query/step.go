@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+
+	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/guard/gateway/binding"
+	"github.com/asepsis/asepsis/wire/dicom/dimse"
+)
+
+// step passes on a modality performed procedure step: N-CREATE and N-SET (PS3.4 §F.7).
+func (p *Proxy) step(ctx context.Context, c Caller, r *dicomnet.Request) (dicomnet.Reply, error) {
+	b, reply, err := identifier(r)
+	if err != nil {
+		return reply, err
+	}
+	a, no := p.archive(binding.MPPS, c.Sender.CalledAE)
+	if no != nil {
+		return dicomnet.Reply{Status: statusFault, Comment: "nobody to tell"}, no
+	}
+	if r.Command.Field == dimse.NCreateRQ {
+		p.patients.worklist(c.Bound.Device, c.Bound.Theatre, p.patientOf(b, r.Context.TransferSyntax))
+	}
+	up, pc, err := p.dial(ctx, a, r.Context.AbstractSyntax, r.Context.TransferSyntax, nil, nil, 0)
+	if err != nil {
+		return unreachable(r.Command.Field, err)
+	}
+	defer func() { _ = up.Release(context.WithoutCancel(ctx)) }()
+	if b, err = recode(b, r.Context.TransferSyntax, pc.TransferSyntax); err != nil {
+		return dicomnet.Reply{Status: statusArgument, Comment: "the attributes cannot be read"}, &Refused{Code: codeBroken, What: "the attributes of a procedure step: " + err.Error()}
+	}
+	o := dicomnet.Object{SOPClass: r.Command.SOPClass(), SOPInstance: r.Command.SOPInstance(), Context: r.Context.AbstractSyntax, Data: bytes.NewReader(b)}
+	do := up.Create
+	if r.Command.Field == dimse.NSetRQ {
+		do = up.Set
+	}
+	var answer []byte
+	rsp, err := do(ctx, o, func(x *dicomnet.Response) error {
+		var rerr error
+		if x.Data != nil {
+			answer, rerr = read(x.Data)
+		}
+		return rerr
+	})
+	if failed(a, err) != nil {
+		return unreachable(r.Command.Field, failed(a, err))
+	}
+	var status *dicomnet.StatusError
+	if errors.As(err, &status) {
+		return dicomnet.Reply{Status: status.Status}, nil
+	}
+	out := dicomnet.Reply{Status: rsp.Status, SOPInstance: rsp.AffectedSOPInstance}
+	if answer, err = recode(answer, pc.TransferSyntax, r.Context.TransferSyntax); err == nil && len(answer) > 0 {
+		out.Data = bytes.NewReader(answer)
+	}
+	return out, nil
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}

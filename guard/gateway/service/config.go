@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/asepsis/asepsis/guard/gateway"
+	"github.com/asepsis/asepsis/guard/gateway/atna"
+	"github.com/asepsis/asepsis/guard/gateway/deid"
+	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
+	"github.com/asepsis/asepsis/guard/gateway/forward"
+	"github.com/asepsis/asepsis/guard/gateway/journal"
+	"github.com/asepsis/asepsis/guard/gateway/query"
+	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/identity/trust"
+	"github.com/asepsis/asepsis/prove/ledger"
+)
+
+// Config is a whole gateway.
+type Config struct {
+	gateway.Config `yaml:",inline"`
+
+	Dir        string          `yaml:"dir" doc:"Directory of the gateway: journal, bindings, policy, and a ledger of its own where it runs alone. Empty: gateway in the data directory."`
+	PolicyFile string          `yaml:"policy_file" doc:"Policy of the content firewall; read again when it changes. Empty: policy.yaml in the gateway's directory, and without that file the policy that comes with the program."`
+	Trust      trust.Config    `yaml:"trust" doc:"The gateway's certificate and the site's root. Not needed where the site's authority runs in the same process: then it gets one by itself."`
+	Devices    []Device        `yaml:"devices" doc:"What is known of devices besides their certificates; what an instance says of its maker is compared with it."`
+	Forward    forward.Config  `yaml:"forward" doc:"Where instances go: destinations and routes."`
+	Query      query.Config    `yaml:"query" doc:"What is asked of archives and worklists."`
+	Web        dicomweb.Config `yaml:"web" doc:"DICOMweb, of listeners of that kind."`
+	Deid       deid.Config     `yaml:"deidentification" doc:"Profiles by which destinations get instances without what identifies patients."`
+	Audit      atna.Config     `yaml:"audit" doc:"DICOM audit messages to the site's audit repository (PS3.15 §A.5)."`
+	Journal    journal.Config  `yaml:"journal" doc:"Where instances are kept on their way."`
+	Ledger     ledger.Config   `yaml:"ledger" doc:"The gateway's own ledger, where it runs alone. In a process with the site's ledger it writes that one."`
+}
+
+// Device is what is known of a device.
+type Device struct {
+	Device       string   `yaml:"device" doc:"Device ID."`
+	Manufacturer string   `yaml:"manufacturer" doc:"As its images say."`
+	Models       []string `yaml:"models" doc:"Manufacturer's model names."`
+	Serials      []string `yaml:"serials" doc:"Device serial numbers."`
+	Stations     []string `yaml:"stations" doc:"Station names."`
+}
+
+// Default returns the defaults: no listener, so no gateway.
+func Default() Config {
+	return Config{Config: gateway.Default(), Trust: trust.Default(), Forward: forward.Default(), Query: query.Default(), Web: dicomweb.Default(), Deid: deid.Default(), Audit: atna.Default(), Journal: journal.Default(), Ledger: ledger.Default()}
+}
+
+// Validate implements config.Validator: what the parts cannot know of each other.
+func (c Config) Validate() error {
+	var errs []error
+	errs = append(errs, c.Config.Validate())
+	known := map[string]bool{}
+	for _, d := range c.Forward.Destinations {
+		known[d.Name] = true
+		if _, ok := c.Deid.Profiles[d.Deid]; d.Deid != "" && !ok {
+			errs = append(errs, config.Invalid("forward", "gateway.deidentification.profiles has them", "the destination %q wants the de-identification profile %q, which does not exist", d.Name, d.Deid))
+		}
+	}
+	for i, d := range c.Query.Destinations {
+		if !known[d.Destination] {
+			errs = append(errs, config.Invalid("query", "name one of gateway.forward.destinations", "move_destinations[%d]: there is no destination %q", i, d.Destination))
+		}
+	}
+	seen := map[string]bool{}
+	for i, d := range c.Devices {
+		if d.Device == "" || seen[d.Device] {
+			errs = append(errs, config.Invalid(fmt.Sprintf("devices[%d].device", i), "", "%q is missing or there twice", d.Device))
+		}
+		seen[d.Device] = true
+	}
+	return errors.Join(errs...)
+}
+
+// secure reports whether anything of the gateway needs a certificate.
+func (c *Config) secure() bool {
+	return slices.ContainsFunc(c.Listeners, func(l gateway.Listener) bool { return l.Kind != gateway.KindPlain }) ||
+		slices.ContainsFunc(c.Forward.Destinations, func(d forward.Destination) bool { return d.TLS == forward.TLSSite }) ||
+		slices.ContainsFunc(c.Query.Archives, func(a query.Archive) bool { return a.TLS }) ||
+		c.Audit.Address != "" && c.Audit.CAFile == "" || slices.ContainsFunc(c.Query.Callbacks, func(a query.Callback) bool { return a.TLS })
+}
+
+func (c *Config) dir(data string) string { return cmp.Or(c.Dir, filepath.Join(data, "gateway")) }

@@ -1,0 +1,1 @@
+import{r as e,s as t}from"./Button.js";import{a as n,i as r,o as i}from"./words.js";import{n as a}from"./cx.js";var o=a();function s({state:a,plain:s}){let c=(0,o.jsxs)(`span`,{className:`lg-state lg-state-${a}`,title:s?n[a]:void 0,children:[(0,o.jsx)(t,{name:r[a],size:14}),i[a]]});return s?c:(0,o.jsx)(e,{text:n[a],children:c})}export{s as t};
