@@ -6,18 +6,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/asepsis/asepsis/core/theatre"
+	"github.com/asepsis/asepsis/guard/gateway"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	gatewaydemo "github.com/asepsis/asepsis/guard/gateway/demo"
 	gatewayservice "github.com/asepsis/asepsis/guard/gateway/service"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/identity/announce"
+	"github.com/asepsis/asepsis/see/demo"
 	"github.com/asepsis/asepsis/see/recorder"
 )
 
@@ -79,6 +83,16 @@ func (f *upFlags) gatewayAlone(c *cobra.Command) error {
 // addGateway makes the DICOM gateway, where one is configured.
 func (p *platform) addGateway(ctx context.Context) error {
 	cfg := p.set.Gateway
+	var hospital *gatewaydemo.Hospital
+	if p.demo && !cfg.Enabled() && p.proof.identity != nil {
+		var err error
+		if hospital, err = gatewaydemo.New(ctx, p.proof.identity.Authority(), demo.Rooms()[0].ID, p.log.With("room", "demo")); err != nil {
+			return err
+		}
+		if err := hospital.Configure(&cfg, p.dir); err != nil {
+			return err
+		}
+	}
 	if !cfg.Enabled() {
 		return nil
 	}
@@ -109,7 +123,11 @@ func (p *platform) addGateway(ctx context.Context) error {
 	if t := s.Trust(); t != nil {
 		p.rooms = append(p.rooms, lifecycle.Room{Name: cfg.Name + ": connections", Run: func(ctx context.Context) error { return announce.ReportLive(ctx, p.bus, cfg.Name, t) }})
 	}
-	p.gateway = s
+	if hospital != nil {
+		p.rooms = append(p.rooms, lifecycle.Room{Name: "gateway's demo", Run: func(ctx context.Context) error {
+			return hospital.Run(ctx, func() net.Addr { return s.Addr(gateway.KindTLS) })
+		}})
+	}
 	return nil
 }
 

@@ -39,7 +39,7 @@ func unpackReceipts(f *os.File, dir string) (int, error) {
 	if len(z.File) > maxBundled {
 		return 0, fmt.Errorf("the bundle has more than %d files", maxBundled)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "receipts"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "receipts"), 0o750); err != nil {
 		return 0, err
 	}
 	n := 0
@@ -66,7 +66,7 @@ func unpackOne(x *zip.File, name string, limit int64) error {
 		return fmt.Errorf("the bundle: %w", err)
 	}
 	defer func() { _ = src.Close() }()
-	dst, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	dst, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return withHint(err, "name a directory that is empty")
 	}

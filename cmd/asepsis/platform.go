@@ -26,7 +26,6 @@ import (
 
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/core/theatre"
-	gatewayservice "github.com/asepsis/asepsis/guard/gateway/service"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/platform/store"
@@ -61,8 +60,7 @@ type platform struct {
 
 	temporary  bool // the data directory goes at the end
 	proof      proving
-	gateway    *gatewayservice.Service // nil: none is configured
-	passphrase []byte                  // of the authority's key, where it is not in a file
+	passphrase []byte // of the authority's key, where it is not in a file
 }
 
 // open reads the configuration. It touches nothing else: what is wrong with the

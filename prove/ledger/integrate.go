@@ -65,7 +65,7 @@ func (g *integrator) run(ending <-chan struct{}) {
 	for pause := shortestPause; ; {
 		g.gather(ending)
 		base, chunk := l.ahead.oldest(l.cfg.BatchSize)
-		if over := int(base % bundleWidth); len(chunk) == l.cfg.BatchSize && over < len(chunk) {
+		if over := int(base % bundleWidth); len(chunk) == l.cfg.BatchSize && over < len(chunk) && !g.unsure {
 			// Full batches end where a bundle does, so that none is written twice.
 			chunk = chunk[:len(chunk)-over]
 		}
@@ -99,7 +99,7 @@ func (g *integrator) run(ending <-chan struct{}) {
 		if pause == shortestPause { // of a disk that fails on and on, once is enough
 			l.deps.Log.Error("what is recorded cannot be taken into the tree yet: it stays in the write-ahead log", "entries", l.ahead.len(), "err", err)
 		}
-		if errors.Is(err, ErrFull) {
+		if errors.Is(err, ErrFull) && l.ahead.len() > 0 { // until what waits is in the tree
 			l.blocked.Store(&err)
 			l.notices.raise(l.deps, noticeFull, "")
 		}
@@ -160,7 +160,8 @@ func (g *integrator) integrate(base uint64, chunk []waiting) error {
 	if size != grown.End() || !bytes.Equal(have, root[:]) {
 		return errInconsistent("the tree of %d entries is not the one of the %d entries that were acknowledged", size, grown.End())
 	}
-	return g.reached(grown)
+	g.reached(grown)
+	return nil
 }
 
 // grown is the tree with some entries more.
@@ -208,15 +209,18 @@ func (g *integrator) write(base uint64, chunk []waiting) error {
 }
 
 // reached says that the tree has grown, durably.
-func (g *integrator) reached(tree *compact.Range) error {
+func (g *integrator) reached(tree *compact.Range) {
+	l := g.l
 	g.tree, g.unsure = tree, false
-	g.l.ahead.integrated(tree.End())
-	err := g.l.wal.Release(tree.End())
-	if perr := g.l.prepareAhead(); err == nil {
-		err = perr
+	l.ahead.integrated(tree.End())
+	err := l.wal.Release(tree.End())
+	if perr := l.prepareAhead(); err == nil {
+		err = perr // who appends next makes room itself, or is told why there is none
 	}
-	g.l.freed()
-	return diskError(err)
+	if err != nil {
+		l.deps.Log.Warn("the write-ahead log cannot be tidied up", "err", diskError(err))
+	}
+	l.freed()
 }
 
 // recover looks at what is there after a failure. A write may have been reported as failed
@@ -256,7 +260,8 @@ func (g *integrator) recover(base uint64, chunk []waiting) error {
 	if err := sweep(log, reached.End()); err != nil {
 		return diskError(err)
 	}
-	return g.reached(reached)
+	g.reached(reached)
+	return nil
 }
 
 // writeTreeState writes the state of a log's storage: what is in its tree.

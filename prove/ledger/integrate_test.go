@@ -220,6 +220,12 @@ func TestTheBeginningOfABatchThatWasWrittenIsKept(t *testing.T) {
 
 // A write that was reported as failed and is on disk all the same.
 func TestWhatIsInTheTreeCountsWhateverTheWriteSaid(t *testing.T) {
+	for _, failure := range []error{syscall.EIO, syscall.ENOSPC} {
+		t.Run(failure.Error(), func(t *testing.T) { whateverTheWriteSaid(t, failure) })
+	}
+}
+
+func whateverTheWriteSaid(t *testing.T, failure error) {
 	b := onBench(t)
 	liar := func(ctx context.Context, e *tessera.Entry) tessera.IndexFuture {
 		f := b.real(ctx, e)
@@ -227,7 +233,7 @@ func TestWhatIsInTheTreeCountsWhateverTheWriteSaid(t *testing.T) {
 			if _, err := f(); err != nil {
 				return tessera.Index{}, err
 			}
-			return tessera.Index{}, errors.New("fsync of the directory failed")
+			return tessera.Index{}, fmt.Errorf("fsync of the directory: %w", failure)
 		}
 	}
 	group := b.record(t, inCase(statement(0), "x"), inCase(statement(1), "x"))

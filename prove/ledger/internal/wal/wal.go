@@ -143,6 +143,9 @@ func (l *Log) Append(first uint64, entries [][]byte) error {
 		if _, err = s.file.WriteAt(l.buf, at); err == nil {
 			err = l.cfg.Sync(s.file)
 		}
+		if err != nil {
+			l.scrub(s, at)
+		}
 		l.mu.Lock()
 		s.end = max(s.end, first+uint64(n))
 		if err != nil {
@@ -157,6 +160,14 @@ func (l *Log) Append(first uint64, entries [][]byte) error {
 		first, entries = first+uint64(n), entries[n:]
 	}
 	return nil
+}
+
+// scrub takes away what a failed write left, where the disk still lets it: it was refused, and
+// must not come back when what voids it was written over.
+func (l *Log) scrub(s *slot, at int64) {
+	if _, err := s.file.WriteAt(make([]byte, headerSize), at); err == nil {
+		_ = l.cfg.Sync(s.file) // the disk fails: nothing more can be done about it
+	}
 }
 
 // fits says how many of the entries go into one frame: all of them, but for groups of

@@ -258,6 +258,30 @@ func TestAFailedGroupIsVoidWhenTheNextTakesItsPlace(t *testing.T) {
 	holds(t, scan(t, dir, 5), 5, 42)
 }
 
+// The disk fails for one flush: what was refused does not come back, whatever happens then.
+func TestARefusedGroupIsTakenAway(t *testing.T) {
+	p := platter{t.TempDir()}
+	c := config(t.TempDir())
+	failures := 0
+	c.Sync = func(f *os.File) error {
+		if failures > 0 {
+			failures--
+			_ = p.sync(f) // it is on the disk all the same
+			return errors.New("the disk fails")
+		}
+		return p.sync(f)
+	}
+	l, _ := mustOpen(t, c, 0)
+	mustAppend(t, l, 0, 10)
+	failures = 1
+	if err := l.Append(10, [][]byte{[]byte("refused")}); err == nil {
+		t.Fatal("no error")
+	}
+	holds(t, scan(t, p.copy(t), 0), 0, 10)
+	mustAppend(t, l, 10, 2)
+	holds(t, scan(t, p.copy(t), 0), 0, 12)
+}
+
 // platter is what a power cut leaves: of each file what was flushed last, and nothing since.
 type platter struct{ dir string }
 
@@ -287,9 +311,8 @@ func TestWhatAKilledProcessDidNotFlushIsFlushedBeforeAnythingFollowsIt(t *testin
 	c.Sync = p.sync
 	l, _ := mustOpen(t, c, 0)
 	mustAppend(t, l, 0, 3)
-	l.cfg.Sync = func(*os.File) error { return errors.New("killed before it") }
-	if err := l.Append(3, group(3, 2)); err == nil {
-		t.Fatal("no error")
+	if _, err := l.active.file.WriteAt(appendFrame(nil, id, l.epoch, 3, group(3, 2)), l.at); err != nil {
+		t.Fatal(err)
 	}
 	holds(t, scan(t, p.copy(t), 0), 0, 3)
 	l.Close()
