@@ -66,10 +66,11 @@ type Destination struct {
 	Deid         string        `yaml:"deid" doc:"De-identification profile that instances pass; empty: none."`
 	Associations int           `yaml:"associations" doc:"The most associations, or connections, at the same time."`
 	Linger       time.Duration `yaml:"linger" doc:"How long an association is kept when there is nothing to send."`
+	Shared       bool          `yaml:"shared" doc:"Others store there directly, too. Otherwise whoever does so around the gateway is a finding."`
 	Commitment   bool          `yaml:"commitment" doc:"Ask for storage commitment: an instance is done when the destination has taken responsibility for it."`
 	CommitWithin time.Duration `yaml:"commit_within" doc:"How long the destination's report may take before it is asked again."`
-	Attempts     int           `yaml:"attempts" doc:"How often an instance is tried before it is given up; not counted while the destination cannot be reached. 0: no limit."`
-	Age          time.Duration `yaml:"age" doc:"How long an instance waits before it is given up. 0: no limit."`
+	Attempts     int           `yaml:"attempts" doc:"How often an instance is tried before it is given up; not counted while the destination cannot be reached. 0: 10 times; -1: no limit."`
+	Age          time.Duration `yaml:"age" doc:"How long an instance waits before it is given up. 0: 72h; -1s: no limit."`
 	BackoffMin   time.Duration `yaml:"backoff_min" doc:"How long a destination rests after a failure, first."`
 	BackoffMax   time.Duration `yaml:"backoff_max" doc:"And at most."`
 
@@ -112,8 +113,7 @@ func DefaultDestination() Destination {
 			Idle: 10 * time.Minute, PDU: 30 * time.Second, Write: 30 * time.Second, Response: 2 * time.Minute, Cancel: 10 * time.Second, Close: 3 * time.Second}}
 }
 
-// filled returns d with the defaults where it says nothing. Numbers for which 0 means no limit are left at 0
-// when any of them was set.
+// filled returns d with the defaults where it says nothing.
 func (d Destination) filled() Destination {
 	def := DefaultDestination()
 	set := func(v *time.Duration, to time.Duration) {
@@ -130,9 +130,10 @@ func (d Destination) filled() Destination {
 	if d.Associations == 0 {
 		d.Associations = def.Associations
 	}
-	if d.Attempts == 0 && d.Age == 0 {
-		d.Attempts, d.Age = def.Attempts, def.Age
+	if d.Attempts == 0 {
+		d.Attempts = def.Attempts
 	}
+	set(&d.Age, def.Age)
 	set(&d.Linger, def.Linger)
 	set(&d.CommitWithin, def.CommitWithin)
 	set(&d.BackoffMin, def.BackoffMin)
@@ -252,13 +253,10 @@ func (d Destination) Validate() error {
 	if d.Associations < 1 || d.Associations > maxAssociations {
 		bad("associations", "2 is usual", "%d is not within 1..%d", d.Associations, maxAssociations)
 	}
-	if d.Attempts < 0 {
-		bad("attempts", "0 sets no limit", "%d is negative", d.Attempts)
-	}
 	for _, f := range [...]struct {
 		name string
 		v    time.Duration
-	}{{"linger", d.Linger}, {"commit_within", d.CommitWithin}, {"age", d.Age}, {"backoff_min", d.BackoffMin}} {
+	}{{"linger", d.Linger}, {"commit_within", d.CommitWithin}, {"backoff_min", d.BackoffMin}} {
 		if f.v < 0 {
 			bad(f.name, "", "%v is negative", f.v)
 		}

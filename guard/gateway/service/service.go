@@ -321,7 +321,7 @@ func (s *Service) newWeb() (err error) {
 		up = t
 	}
 	s.web, err = dicomweb.New(s.cfg.Web, dicomweb.Deps{
-		Ingest: late{s}, Bindings: webBindings{s.bindings}, Inspector: s.policy, Upstream: up, InCase: s.d.Case, Note: s.webActivity, Log: s.room("dicomweb"), Now: s.d.Now,
+		Ingest: late{s}, Bindings: webBindings{s.bindings}, Inspector: s.policy, Upstream: up, InCase: s.d.Case, Note: s.webActivity, Ended: watchers{s}.Association, Log: s.room("dicomweb"), Now: s.d.Now,
 		Takes: func(b control.Binding, class string) bool {
 			bound, ok := s.bindings.Set().Device(b.Device)
 			return ok && bound.MayStore(class)
@@ -404,6 +404,7 @@ func (s *Service) Rooms() []lifecycle.Room {
 	add(lifecycle.Room{Name: "listeners", Run: s.gateway.Run, Ready: s.gateway.Ready, Drain: s.cfg.Drain + 5*time.Second})
 	if s.d.Documents != nil {
 		add(lifecycle.Room{Name: "matters", Run: s.tell})
+		add(lifecycle.Room{Name: "guarded", Run: s.guards})
 	}
 	return out
 }
