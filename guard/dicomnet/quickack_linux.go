@@ -9,17 +9,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// tcpConn is *net.TCPConn, or what a listener made of one.
+type tcpConn interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error
+	SetLinger(sec int) error
+}
+
 // ackConn is a TCP connection that acknowledges at once what it receives. Linux
 // leaves the mode by itself (tcp(7): "not permanent"), so it is set again after
 // every read, before the peer's next bytes can be on their way.
 type ackConn struct {
-	*net.TCPConn
+	tcpConn
 	raw syscall.RawConn
 }
 
 // acknowledgeAtOnce wraps c where that is possible.
 func acknowledgeAtOnce(c net.Conn) net.Conn {
-	tcp, ok := c.(*net.TCPConn)
+	tcp, ok := c.(tcpConn)
 	if !ok {
 		return c
 	}
@@ -34,7 +42,7 @@ func acknowledgeAtOnce(c net.Conn) net.Conn {
 
 // Read implements net.Conn.
 func (c *ackConn) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
+	n, err := c.tcpConn.Read(p)
 	if err == nil {
 		c.rearm()
 	}

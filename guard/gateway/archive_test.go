@@ -322,16 +322,22 @@ func TestWhatIsGotGoesThroughTheGateway(t *testing.T) {
 	}
 }
 
-func TestAnArchiveThatIsAwayIsNamed(t *testing.T) {
+func TestAnArchiveThatIsAwayOrRefusesIsNamed(t *testing.T) {
 	need(t, "findscu")
-	a := newArchived(t, func(c *query.Config) { c.Archives[0].Address = "127.0.0.1:1" })
-	d := a.enrol(identity.DICOMNode, "ws-1")
-	out, _ := a.ask(d, "findscu", "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID=FICT-0001")
-	if !strings.Contains(strings.ReplaceAll(out, " ", ""), "OutOfResources") && !strings.Contains(out, "cannot be reached") {
-		t.Errorf("the peer is told\n%s", out)
-	}
-	until(t, "the end", func() bool { return len(a.ended()) == 1 })
-	if got := a.ended()[0]; got.Problem != ArchiveAway || got.Hint == "" {
-		t.Errorf("%+v", got)
+	for problem, change := range map[string]func(*query.Config){
+		ArchiveAway:    func(c *query.Config) { c.Archives[0].Address = "127.0.0.1:1" },
+		ArchiveRefused: func(c *query.Config) { c.Archives[0].CalledAE = "ANOTHER" },
+	} {
+		t.Run(problem, func(t *testing.T) {
+			a := newArchived(t, change)
+			out, _ := a.ask(a.enrol(identity.DICOMNode, "ws-1"), "findscu", "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID=FICT-0001")
+			if !strings.Contains(strings.ReplaceAll(out, " ", ""), "OutOfResources") {
+				t.Errorf("the peer is told\n%s", out)
+			}
+			until(t, "the end", func() bool { return len(a.ended()) == 1 })
+			if got := a.ended()[0]; got.Problem != problem || got.Hint == "" {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }

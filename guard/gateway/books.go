@@ -126,7 +126,10 @@ func (b *books) tell(ctx context.Context, list []custody.Statement) ([]instance.
 		e, err := b.g.d.Ledger.Record(ctx, s)
 		if err != nil {
 			err = fmt.Errorf("record %s: %w", s.Kind(), err)
-			b.fail(err)
+			var invalid *custody.Invalid
+			if !errors.As(err, &invalid) { // which is no fault of the ledger's
+				b.fail(err)
+			}
 			return nil, err
 		}
 		out = append(out, instance.Entry{Index: e.Index, Kind: string(s.Kind()), At: cmp.Or(e.Recorded, s.Predicate.Time)})
@@ -164,10 +167,10 @@ func (b *books) problem() error {
 }
 
 // state says how the ledger is: since when it fails, and how many statements are owed.
-func (b *books) state() (why error, since time.Time, owed int) {
+func (b *books) state() (since time.Time, owed int, why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.why, b.since, b.owed
+	return b.since, b.owed, b.why
 }
 
 // write puts the entries into the instance's record, behind the answer. Records are written several at

@@ -33,6 +33,7 @@ type Config struct {
 	BindingsFile string            `yaml:"bindings_file" doc:"What each device may do; read again when it changes. Empty: bindings.yaml in the gateway's directory."`
 	Ingest       IngestConfig      `yaml:"ingest" doc:"What becomes of instances."`
 	Associations int               `yaml:"associations" doc:"The most associations that a listener serves at once; more are rejected as a passing overload."`
+	PerAddress   int               `yaml:"connections_per_address" doc:"The most connections of one address at a listener; more are closed. So one device cannot keep the others out."`
 	Limits       dicomnet.Limits   `yaml:"limits" doc:"What one association may cost."`
 	Timeouts     dicomnet.Timeouts `yaml:"timeouts" doc:"How long peers are waited for."`
 	Drain        time.Duration     `yaml:"drain" doc:"How long what is under way may go on when the gateway stops."`
@@ -72,7 +73,7 @@ type IngestConfig struct {
 
 // Default returns the defaults: no listener, so no gateway.
 func Default() Config {
-	return Config{Name: "gateway", AETitles: []string{"ASEPSIS"}, Associations: dicomnet.DefaultAssociations, Limits: dicomnet.DefaultLimits(), Timeouts: dicomnet.DefaultTimeouts(), Drain: 10 * time.Second,
+	return Config{Name: "gateway", AETitles: []string{"ASEPSIS"}, Associations: dicomnet.DefaultAssociations, PerAddress: 32, Limits: dicomnet.DefaultLimits(), Timeouts: dicomnet.DefaultTimeouts(), Drain: 10 * time.Second,
 		Ingest: IngestConfig{Quarantine: AnswerRefuse, Unrouted: UnroutedRefuse, Repeat: time.Hour, LedgerWait: 5 * time.Second}}
 }
 
@@ -105,6 +106,9 @@ func (c Config) Validate() error {
 	}
 	if c.Associations < 1 || c.Associations > 4096 {
 		errs = append(errs, config.Invalid("associations", "64 is usual", "%d is not within 1..4096", c.Associations))
+	}
+	if c.PerAddress < 1 || c.PerAddress > 4096 {
+		errs = append(errs, config.Invalid("connections_per_address", "32 is usual", "%d is not within 1..4096", c.PerAddress))
 	}
 	if c.Drain < 0 || c.Drain > 10*time.Minute {
 		errs = append(errs, config.Invalid("drain", "10s is usual", "%s is not within 0s..10m", c.Drain))

@@ -136,6 +136,6 @@ func (g *Gateway) Collect(out chan<- prometheus.Metric) {
 	for code, n := range c.Problems {
 		out <- prometheus.MustNewConstMetric(problemsDesc(), prometheus.CounterValue, float64(n), code)
 	}
-	_, _, owed := g.books.state()
+	_, owed, _ := g.books.state()
 	out <- prometheus.MustNewConstMetric(owedDesc(), prometheus.GaugeValue, float64(owed))
 }

@@ -91,8 +91,14 @@ func (d *door) open(ctx context.Context) error {
 		d.why = err.Error()
 		return &openError{fmt.Errorf("listener %s: %w", d.cfg.name(), err)}
 	}
-	d.ln, d.why = ln, ""
+	d.ln, d.why = newCrowd(ln, d.g.cfg.PerAddress, d.crowded), ""
 	return nil
+}
+
+// crowded notes that an address has more connections than it may.
+func (d *door) crowded(from net.Addr) {
+	d.turnedAway(&dicomnet.End{Remote: from, Local: d.addr(), Err: &Problem{Code: TooMany, What: fmt.Sprintf("%s has more than %d connections; those beyond are closed", addrPort(from).Addr(), d.g.cfg.PerAddress),
+		Tip: "find out what opens them; if it must, raise gateway.connections_per_address"}})
 }
 
 // openError is a door that could not be opened.

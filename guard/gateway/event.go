@@ -29,7 +29,7 @@ const tcp = 6
 
 // base is an event of this session, with the connection by which a sensor's view of it is found.
 func (s *session) base(activity uint8, detail event.Detail) *event.Event {
-	f := &event.Flow{Proto: tcp, Src: event.Endpoint{IP: s.remote.Addr(), Port: s.remote.Port()}, Dst: event.Endpoint{IP: s.local.Addr(), Port: s.local.Port()}}
+	f := &event.Flow{ID: s.flow, Proto: tcp, Src: event.Endpoint{IP: s.remote.Addr(), Port: s.remote.Port()}, Dst: event.Endpoint{IP: s.local.Addr(), Port: s.local.Port()}}
 	if s.remote.IsValid() && s.local.IsValid() {
 		f.CommunityID = communityid.V1(0, s.remote.Addr(), s.local.Addr(), tcp, s.remote.Port(), s.local.Port())
 	}
@@ -107,7 +107,7 @@ func (s *session) rejected(p *Problem) {
 	}
 	d := s.detail()
 	activity := uint8(activityClose)
-	if p.reject != (ul.Reject{}) {
+	if s.rq != nil && p.reject != (ul.Reject{}) {
 		activity = activityReject
 		d.RejectResult, d.RejectSource, d.RejectReason = p.reject.ResultName(), p.reject.SourceName(), p.reject.ReasonName()
 	}

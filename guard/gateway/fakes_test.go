@@ -174,10 +174,9 @@ func hexOf(s string) string {
 }
 
 type look struct {
-	w       *wall
-	x       dicom.Extractor
-	h       instance.Header
-	verdict instance.Verdict
+	w *wall
+	x dicom.Extractor
+	h instance.Header
 }
 
 func (w *wall) Begin(a instance.Arrival) instance.Inspection {

@@ -90,6 +90,7 @@ type Gateway struct {
 	counts counters
 	run    string // of this start, in the UIDs of events
 	events atomic.Uint64
+	flows  atomic.Uint64
 	first  sync.Map // binding's device: *seen
 
 	mu     sync.Mutex
@@ -210,7 +211,7 @@ func (g *Gateway) Addr(name string) net.Addr {
 }
 
 // Ledger says why the ledger does not record, nil when it does, since when, and of how many instances it must still be told.
-func (g *Gateway) Ledger() (why error, since time.Time, owed int) { return g.books.state() }
+func (g *Gateway) Ledger() (since time.Time, owed int, why error) { return g.books.state() }
 
 // Fault is why the last instance could not be taken as it should, nil when it could.
 func (g *Gateway) Fault() error {

@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
@@ -21,6 +23,7 @@ const (
 	ruleUnrouted  = "gateway.no-route"
 	ruleLedger    = "gateway.ledger-failed"
 	ruleSanitiser = "gateway.sanitising-failed"
+	ruleAtOnce    = "gateway.duplicate-at-once"
 )
 
 // Store implements instance.Ingest.
@@ -63,6 +66,7 @@ func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) 
 		return g.full(err), nil
 	}
 	defer draft.Discard()
+	began := g.now()
 	in := &intake{draft: draft, digest: newDigester(), inspect: begin(g.d.Firewall, a)}
 	defer in.digest.close()
 	if err := in.read(data); err != nil {
@@ -71,7 +75,7 @@ func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) 
 		}
 		return instance.Outcome{}, err
 	}
-	// From here on nobody else decides over this SOP instance: the firewall asks whether it is known.
+	// From here on nobody else decides over this SOP instance.
 	release, err := g.claims.take(ctx, a.SOPInstance)
 	if err != nil {
 		return instance.Outcome{}, err
@@ -82,8 +86,16 @@ func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) 
 	r.Number, r.Bytes = draft.Number(), in.digest.n
 	sum := in.digest.Sum()
 	r.DataSet = hex.EncodeToString(sum[:])
-	if out, again := g.again(ctx, &a, &r); again {
+	list, err := g.d.Vault.BySOP(ctx, r.SOPInstance)
+	if err != nil {
+		g.log.Warn("whether an instance is there already is not known; it is taken as new", "why", err)
+	}
+	if out, again := g.again(ctx, &a, &r, list); again {
 		return out, nil
+	}
+	if failed == nil && r.Verdict < instance.Quarantine && other(&r, list, began) {
+		r.Verdict = instance.Quarantine
+		r.Hits = append(r.Hits[:len(r.Hits):len(r.Hits)], instance.Hit{Rule: ruleAtOnce, Verdict: instance.Quarantine, Why: "The same SOP instance UID came at the same time with other content."})
 	}
 	d := &decision{g: g, a: &a, result: &result, draft: draft, r: r}
 	out, err := d.decide(ctx, failed)
@@ -128,14 +140,9 @@ func code(s string) string {
 }
 
 // again finds out whether the same instance with the same content is there already.
-func (g *Gateway) again(ctx context.Context, a *instance.Arrival, r *instance.Record) (instance.Outcome, bool) {
+func (g *Gateway) again(ctx context.Context, a *instance.Arrival, r *instance.Record, list []instance.Record) (instance.Outcome, bool) {
 	if _, moved := g.moved(a); moved {
 		return instance.Outcome{}, false // somebody asked for it, and must get it
-	}
-	list, err := g.d.Vault.BySOP(ctx, r.SOPInstance)
-	if err != nil {
-		g.log.Warn("whether an instance is there already is not known; it is taken as new", "why", err)
-		return instance.Outcome{}, false
 	}
 	for i := len(list) - 1; i >= 0; i-- {
 		was := &list[i]
@@ -158,6 +165,14 @@ func (g *Gateway) again(ctx context.Context, a *instance.Arrival, r *instance.Re
 		return instance.Outcome{Record: *was, Again: true, Status: uint16(status), Comment: text}, true
 	}
 	return instance.Outcome{}, false
+}
+
+// other reports whether the same instance with other content was kept while this one was being received: the firewall,
+// which asks when an instance begins, cannot have known of it.
+func other(r *instance.Record, list []instance.Record, began time.Time) bool {
+	return slices.ContainsFunc(list, func(was instance.Record) bool {
+		return was.DataSet != r.DataSet && was.TransferSyntax == r.TransferSyntax && was.Original == 0 && was.State != instance.Destroyed && was.Received.After(began)
+	})
 }
 
 // settle sees that the ledger knows an instance that was sealed before, as the answer will promise.

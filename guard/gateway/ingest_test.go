@@ -6,14 +6,17 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
+	"github.com/asepsis/asepsis/wire/dicom"
 )
 
 // send has storescu send files over TLS as ct-1.
@@ -175,5 +178,55 @@ func TestAnInstanceThatNoRouteTakes(t *testing.T) {
 				t.Errorf("%+v\n%s", got, out)
 			}
 		})
+	}
+}
+
+func TestOneInstanceThatComesTwiceAtOnceIsDecidedOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		second string // patient of the second, which is its content
+		states []instance.State
+	}{
+		"with the same content": {"FICT-0001", []instance.State{instance.Accepted}},
+		"with other content":    {"FICT-0002", []instance.State{instance.Accepted, instance.Quarantined}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, options{})
+			a := instance.Arrival{Sender: instance.Sender{Way: instance.STOW, Device: "ct-1", Association: "a"}, SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian}
+			slow := dataset(t, ctStorage, "1.2.3.1", c.second, 512)
+			h := &halfway{first: bytes.NewReader(slow[:100]), rest: bytes.NewReader(slow[100:]), reached: make(chan struct{}), on: make(chan struct{})}
+			outcome := make(chan instance.Outcome, 1)
+			go func() {
+				out, err := p.g.Store(t.Context(), a, h)
+				if err != nil {
+					t.Error(err)
+				}
+				outcome <- out
+			}()
+			<-h.reached
+			if out, err := p.g.Store(t.Context(), a, bytes.NewReader(dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 512))); err != nil || out.Status != 0 || out.Again {
+				t.Fatalf("%v: %+v", err, out)
+			}
+			close(h.on)
+			if out := <-outcome; out.Again != (len(c.states) == 1) {
+				t.Errorf("%+v", out)
+			}
+			var states []instance.State
+			for _, r := range p.vault.all() {
+				states = append(states, r.State)
+			}
+			slices.Sort(states)
+			if !slices.Equal(states, c.states) {
+				t.Errorf("%v, want %v", states, c.states)
+			}
+		})
+	}
+}
+
+func TestWhatBreaksOffLeavesNothing(t *testing.T) {
+	p := newPlace(t, options{})
+	a := instance.Arrival{Sender: instance.Sender{Way: instance.STOW, Device: "ct-1", Association: "a"}, SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian}
+	_, err := p.g.Store(t.Context(), a, io.MultiReader(bytes.NewReader(dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 512)[:300]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	if err == nil || len(p.vault.all()) != 0 || len(p.log.kinds()) != 0 {
+		t.Errorf("%v; kept %d, recorded %v", err, len(p.vault.all()), p.log.kinds())
 	}
 }

@@ -22,7 +22,7 @@ func (g *Gateway) Matters() []standing.Matter {
 			break
 		}
 	}
-	if why, since, owed := g.books.state(); why != nil {
+	if since, owed, why := g.books.state(); why != nil {
 		m := Matter("ledger", "ledger", finding.High, since, "The gateway cannot record in its ledger: "+why.Error(),
 			"New images may not come through. Call the security engineer.",
 			"Routes that fail closed refuse images until it records again; the others go on, and what they let pass is recorded later.",

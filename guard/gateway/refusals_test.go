@@ -15,7 +15,7 @@ import (
 
 // TestEveryRefusalIsNamedOnBothSides has DCMTK come in every wrong way.
 func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
-	need(t, "echoscu", "storescu", "openssl")
+	need(t, "echoscu", "storescu", "openssl", "curl")
 	p := newPlace(t, options{bindings: []control.Binding{
 		ct(),
 		{Device: "ct-far", CallingAE: []string{"FAR"}, Addresses: []string{"10.99.0.0/16"}, Operations: []string{"echo"}},
@@ -47,6 +47,8 @@ func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
 	}{
 		"TLS on the plain port":          {KindPlain, "echoscu", slices.Concat(scanner.tls(), []string{"-aet", "CT1", "-aec", "ASEPSIS"}), "unexpected message", TLSOnPlain, "", ""},
 		"plain on the TLS port":          {KindTLS, "echoscu", []string{"-aet", "CT1", "-aec", "ASEPSIS"}, "reject", PlainOnTLS, "", ""},
+		"a browser on the plain port":    {KindPlain, "curl", []string{"-s", "-S", "-i", "--fail-with-body", "http://127.0.0.1:PORT"}, "this is a dicom (dimse) port", HTTPOnDICOM, "", ""},
+		"a browser on the TLS port":      {KindTLS, "curl", []string{"-s", "-S", "-i", "http://127.0.0.1:PORT"}, "curl:", HTTPOnDICOM, "", ""},
 		"no certificate":                 {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-connect", "127.0.0.1:PORT"}, "alert certificate required", NoCertificate, "", ""},
 		"a certificate of another site":  {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-cert", foreign.cert, "-key", foreign.key, "-connect", "127.0.0.1:PORT"}, "alert unknown ca", Untrusted, "", ""},
 		"a revoked certificate":          {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-cert", gone.cert, "-key", gone.key, "-connect", "127.0.0.1:PORT"}, "alert bad certificate", Revoked, "ct-1", ""},
@@ -70,7 +72,7 @@ func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
 			default:
 				args = append(args, "127.0.0.1", port)
 			}
-			if c.program != "openssl" {
+			if c.program != "openssl" && c.program != "curl" {
 				args = append([]string{"-v"}, args...)
 			}
 			before, events := len(p.ended()), len(p.seen())

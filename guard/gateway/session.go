@@ -29,6 +29,7 @@ type session struct {
 	peer   trust.Peer  // zero in clear
 	local  netip.AddrPort
 	remote netip.AddrPort
+	flow   uint64 // of its events
 	rq     *ul.Associate
 	ac     *ul.Associate
 	sender instance.Sender
@@ -45,7 +46,7 @@ type session struct {
 }
 
 func (g *Gateway) newSession(d *door, n *dicomnet.Negotiation) *session {
-	s := &session{g: g, d: d, below: d.below(n.Conn), local: addrPort(n.Local), remote: addrPort(n.Remote), rq: n.Request, ac: n.Answer, used: map[dimse.Field]uint32{}}
+	s := &session{g: g, d: d, flow: g.flows.Add(1), below: d.below(n.Conn), local: addrPort(n.Local), remote: addrPort(n.Remote), rq: n.Request, ac: n.Answer, used: map[dimse.Field]uint32{}}
 	s.conn, _ = s.below.(*trust.Conn)
 	s.sender = instance.Sender{Way: instance.DIMSE, CallingAE: clean(n.Request.CallingAE), CalledAE: clean(n.Request.CalledAE), Address: s.remote.Addr().String(), Association: random(8)}
 	if n.TLS != nil {
@@ -221,7 +222,7 @@ func (d *door) turnedAway(e *dicomnet.End) {
 	if p == nil {
 		return
 	}
-	s := &session{g: d.g, d: d, local: addrPort(e.Local), remote: addrPort(e.Remote), problem: p}
+	s := &session{g: d.g, d: d, flow: d.g.flows.Add(1), local: addrPort(e.Local), remote: addrPort(e.Remote), problem: p}
 	s.sender = instance.Sender{Way: instance.DIMSE, Address: s.remote.Addr().String(), Association: random(8)}
 	var no *trust.Denied
 	if errors.As(e.Err, &no) {

@@ -138,10 +138,16 @@ func (g *Gateway) altered(r, original *instance.Record) (custody.Statement, erro
 	return s, nil
 }
 
+// maxRules is how many rules a statement may name (core/custody).
+const maxRules = 64
+
 // rules are the names of the rules that met, each once.
 func rules(hits []instance.Hit) []any {
 	var out []any
 	for _, h := range hits {
+		if len(out) == maxRules {
+			break
+		}
 		if h.Rule != "" && !slices.Contains(out, any(h.Rule)) && !strings.ContainsAny(h.Rule, " \t\n") {
 			out = append(out, h.Rule)
 		}

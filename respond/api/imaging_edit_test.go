@@ -98,6 +98,14 @@ func TestTwoPeopleReleaseWhatIsHeld(t *testing.T) {
 	if ev := line.Instances[0].Events; ev[len(ev)-2].What != "released" && ev[len(ev)-1].What != "released" {
 		t.Errorf("its life is %+v", ev)
 	}
+	var said []string
+	for _, e := range get[api.ImagingInstanceDetail](h.admin, fmt.Sprintf("/imaging/instances/%d", x.Number)).Entries {
+		said = append(said, e.Sentence)
+	}
+	if got := strings.Join(said, "\n"); got != "asepsis/gateway received an image from dev-ct\nasepsis/gateway put an image of dev-ct into quarantine\n"+
+		"biomed1 asked to release an image of dev-ct from quarantine: a legend of the workstation\nbiomed1 and engineer1 released an image of dev-ct in quarantine (biomed1: a legend of the workstation; engineer1: seen it too)" {
+		t.Errorf("the ledger says\n%s", got)
+	}
 	audit := h.admin.do("GET", "/audit", nil)
 	for _, want := range []string{"imaging.quarantine.release.ask", `"imaging.quarantine.release"`, "another person must agree", "token:biomed1/tool"} {
 		if !strings.Contains(string(audit.body), want) {

@@ -33,7 +33,7 @@ func proofOf(ctx context.Context, g *gateway) (proof, error) {
 	return proof{st}, nil
 }
 
-// None is the custody of what the ledger does not know.
+// custodyNone is the custody of what the ledger does not know.
 const custodyNone = "none"
 
 // of is the state of one entry, "" when no ledger runs.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/ledger"
@@ -80,15 +81,26 @@ func (s *Server) getReceipts(w http.ResponseWriter, r *http.Request) error {
 		e := &entries[i]
 		v := world.entry(e)
 		x := ImagingReceipt{Entry: e.Index, Kind: v.Kind, At: e.Statement.Predicate.Time.UTC(), State: pr.of(e.Index), Number: number[e.Index], Destination: destination[e.Index], Sentence: v.Sentence}
-		if n := len(e.Statement.Subject); n > 0 {
-			x.DataSet = e.Statement.Subject[n-1].Digest["sha256"] // of an alteration, what came of it
-		}
+		x.DataSet = dataSetOf(&e.Statement)
 		if x.State != string(ledger.Recorded) {
 			x.Receipt = g.link("/imaging/entries/" + strconv.FormatUint(e.Index, 10) + "/receipt")
 		}
 		out.Receipts = append(out.Receipts, x)
 	}
 	return send(w, r, http.StatusOK, out)
+}
+
+// dataSetOf is the SHA-256 of the data set that a statement is about; of an alteration, of
+// what came of it.
+func dataSetOf(st *custody.Statement) string {
+	for _, name := range []string{"after", "data-set"} {
+		for _, x := range st.Subject {
+			if x.Name == name {
+				return x.Digest["sha256"]
+			}
+		}
+	}
+	return ""
 }
 
 // getImagingReceipt gives the receipt of an entry of the gateway's ledger.

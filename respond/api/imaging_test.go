@@ -151,7 +151,11 @@ func TestWhatTheGatewayShowsIsAsTheDocumentSays(t *testing.T) {
 	if x := read[api.ImagingDestination](t, ask("POST", "/imaging/destinations/xr-3/pause", "ImagingDestination", map[string]any{}), 200); x.State != "paused" {
 		t.Errorf("paused, it is %+v", x)
 	}
-	ask("GET", "/imaging/receipts/"+h.passed.SOPInstance, "ImagingReceipts", nil)
+	for _, x := range read[api.ImagingReceipts](t, ask("GET", "/imaging/receipts/"+h.passed.SOPInstance, "ImagingReceipts", nil), 200).Receipts {
+		if x.DataSet != h.passed.DataSet || x.Number != h.passed.Number || x.Receipt == "" {
+			t.Errorf("a receipt is %+v", x)
+		}
+	}
 	if l := read[api.ImagingReceipts](t, ask("GET", "/imaging/receipts/"+h.passed.DataSet, "ImagingReceipts", nil), 200); len(l.Receipts) != 2 {
 		t.Errorf("by digest: %+v", l)
 	}

@@ -67,7 +67,7 @@ func entrySentence(st *custody.Statement, deviceName, actorName string) string {
 	case custody.Received:
 		return fmt.Sprintf("%s received %s%s", who, what, phrase(" from ", cmp.Or(about, detail("from"))))
 	case custody.Forwarded:
-		return fmt.Sprintf("%s sent %s%s", who, what, phrase(" to ", cmp.Or(about, detail("to"))))
+		return fmt.Sprintf("%s sent %s%s", who, what, phrase(" to ", cmp.Or(detail("to"), about)))
 	case custody.Altered:
 		return fmt.Sprintf("%s changed %s (%s)", who, what, words(detail("operation")))
 	case custody.Displayed:
@@ -78,12 +78,50 @@ func entrySentence(st *custody.Statement, deviceName, actorName string) string {
 		return fmt.Sprintf("%s: %s was %s", who, cmp.Or(detail("what"), "a configuration"), words(detail("action")))
 	case custody.Certificate:
 		return certificateSentence(words(detail("action")), words(detail("profile")), cmp.Or(about, detail("spiffe"), "a device"), p.Reason)
+	case custody.Decision, custody.Override:
+		if said := imagingDecision(st, who, about); said != "" {
+			return said
+		}
+	}
+	switch st.Kind() {
 	case custody.Decision:
 		return fmt.Sprintf("%s %s %s%s", who, words(detail("outcome")), words(detail("what")), phrase(" of ", about))
 	case custody.Override:
 		return fmt.Sprintf("%s went past %s: %s", who, words(detail("what")), p.Reason)
 	}
 	return "A statement of a kind that this version does not know"
+}
+
+// imagingDecision says in words what a gateway, or people at one, decided about an image;
+// "" for other decisions.
+func imagingDecision(st *custody.Statement, who, about string) string {
+	d := func(name string) string {
+		t, _ := st.Predicate.Detail[name].(string)
+		return t
+	}
+	of, what := phrase(" of ", about), artefactWord(st, "application/dicom")
+	switch d("what") {
+	case "dicom-store":
+		switch d("outcome") {
+		case "denied":
+			return fmt.Sprintf("%s refused %s%s", who, what, of)
+		case "quarantined":
+			return fmt.Sprintf("%s put %s%s into quarantine", who, what, of)
+		}
+	case "quarantine-release-request":
+		return fmt.Sprintf("%s asked to release %s%s from quarantine: %s", who, what, of, st.Predicate.Reason)
+	case "quarantine-destroy-request":
+		return fmt.Sprintf("%s asked to destroy %s%s in quarantine: %s", who, what, of, st.Predicate.Reason)
+	case "quarantine-release-withdrawal", "quarantine-destroy-withdrawal":
+		return fmt.Sprintf("%s withdrew what was asked about %s%s in quarantine: %s", who, what, of, st.Predicate.Reason)
+	case "header-read-in-clear":
+		return fmt.Sprintf("%s read the header of %s%s in clear: %s", who, what, of, st.Predicate.Reason)
+	case "quarantine":
+		if st.Kind() == custody.Override {
+			return fmt.Sprintf("%s and %s %s %s%s in quarantine (%s)", who, cmp.Or(d("approved_by"), "nobody else"), words(d("outcome")), what, of, st.Predicate.Reason)
+		}
+	}
+	return ""
 }
 
 // measured lists the first measures of an operation record with their units.
@@ -161,7 +199,7 @@ func artefactWord(st *custody.Statement, media string) string {
 // alteredImage reports whether an alteration is one that only images have.
 func alteredImage(st *custody.Statement) bool {
 	op, _ := st.Predicate.Detail["operation"].(string)
-	return op == "sanitising" || op == "coercion" || op == "de-identification"
+	return op == "sanitising" || op == "coercion" || op == "de-identification" || op == "transcoding"
 }
 
 func phrase(before, s string) string {

@@ -24,7 +24,7 @@ const maxStatic = 64 << 20
 
 // pages are the addresses at which the console's single page takes over. An
 // address below one of them is the page's too.
-var pages = []string{"/", "/login", "/setup", "/theatres", "/devices", "/map", "/events", "/advisories", "/sensor", "/ledger", "/identity", "/verify", "/findings", "/rules", "/settings"}
+var pages = []string{"/", "/login", "/setup", "/theatres", "/devices", "/map", "/events", "/advisories", "/sensor", "/imaging", "/ledger", "/identity", "/verify", "/findings", "/rules", "/settings"}
 
 // static serves the console's files from memory, compressed once.
 type static struct{ files map[string]*staticFile }

@@ -40,7 +40,7 @@ type Site = access.Site
 // Status answers GET /status.
 type Status struct {
 	State          string      `json:"state"`
-	Runs           []string    `json:"runs"` // "ledger", "identity"
+	Runs           []string    `json:"runs"` // "ledger", "identity", "imaging"
 	Sentence       string      `json:"sentence"`
 	Demo           bool        `json:"demo"`
 	Time           string      `json:"time"`

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -139,7 +140,7 @@ func WriteAssociations(w io.Writer, raw json.RawMessage) error {
 		if !a.Ended.IsZero() {
 			state = "ended"
 		}
-		peer := first([]string{join("", a.DeviceName)}, []string{a.Device})
+		peer := cmp.Or(a.DeviceName, a.Device)
 		if a.Direction == "out" {
 			peer = "to " + a.Destination
 		}
@@ -373,7 +374,7 @@ func WriteBindings(w io.Writer, raw json.RawMessage) error {
 		if b.Plain {
 			cert = join(", ", "in clear", cert)
 		}
-		row(t, b.Device, first([]string{join("", b.Name)}, []string{b.DeviceName}), strings.Join(b.CallingAE, ", "), strings.Join(b.Operations, ", "), strings.Join(b.Addresses, ", "), b.Theatre, cert)
+		row(t, b.Device, cmp.Or(b.Name, b.DeviceName), strings.Join(b.CallingAE, ", "), strings.Join(b.Operations, ", "), strings.Join(b.Addresses, ", "), b.Theatre, cert)
 	}
 	if err := t.Flush(); err != nil {
 		return err

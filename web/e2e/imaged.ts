@@ -37,6 +37,8 @@ export async function imaged(page: Page, o: { empty?: boolean; gateways?: Imagin
       await r.fulfill({ status: e.problem.status, contentType: 'application/problem+json', body: JSON.stringify(e.problem) })
     }
   })
+  // Its theatres have their names.
+  await page.route(/\/api\/v1\/theatres$/, (r) => r.fulfill({ json: p.world.theatres }))
   await changed(page, /\/api\/v1\/status$/, (s) => ({ ...s, runs: [...new Set([...((s as { runs?: string[] }).runs ?? []), 'imaging'])] }))
   return p
 }

@@ -5,7 +5,9 @@
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, it } from 'vitest'
+import { STUDY } from '../dev/fixtures/gateway'
 import { expectAccessible, expectNoSidewaysScroll, open, settled, useBrowser, type Size, type Theme } from './harness'
+import { imaged } from './imaged'
 
 const shots = process.env.SCREENSHOTS ? fileURLToPath(new URL('../../docs/screenshots/', import.meta.url)) : ''
 
@@ -13,6 +15,8 @@ interface Screen {
   name: string
   path: string | ((ids: Ids) => string)
   anonymous?: boolean
+  /** Before an invented gateway; what of it is tested, imaging.spec tests. */
+  imaged?: boolean
   /** Scrolls sideways by design, inside its own region. */
   sideways?: boolean
 }
@@ -41,6 +45,13 @@ const screens: Screen[] = [
   { name: 'advisories-by-device', path: '/advisories?by=device', sideways: true },
   { name: 'advisory', path: (i) => `/advisories/${i.advisory}` },
   { name: 'sensor', path: '/sensor' },
+  { name: 'imaging', path: '/imaging', imaged: true },
+  { name: 'imaging-associations', path: '/imaging?tab=associations&open=as-bad-2', imaged: true },
+  { name: 'imaging-destinations', path: '/imaging?tab=destinations', imaged: true },
+  { name: 'imaging-quarantine', path: '/imaging?tab=quarantine&open=72', imaged: true },
+  { name: 'imaging-study', path: `/imaging?tab=instances&study=${STUDY}`, imaged: true },
+  { name: 'imaging-policy', path: '/imaging?tab=policy', imaged: true },
+  { name: 'imaging-bindings', path: '/imaging?tab=bindings', imaged: true },
   { name: 'ledger', path: '/ledger', sideways: true },
   { name: 'identity', path: '/identity', sideways: true },
   { name: 'verify', path: '/verify' },
@@ -85,10 +96,14 @@ beforeAll(async () => {
 
 for (const size of ['wide', 'narrow'] as Size[]) {
   describe(`${size}, light and dark`, () => {
-    for (const s of screens.filter((x) => !only || only.includes(x.name))) {
+    for (const s of screens.filter((x) => (!only || only.includes(x.name)) && (!x.imaged || shots !== ''))) {
       it(`${s.name} draws, passes axe and complains about nothing`, async () => {
         const path = typeof s.path === 'string' ? s.path : s.path(ids)
-        const { page, expectQuiet, close } = await open(path, { size, anonymous: s.anonymous, reducedMotion: true })
+        const { page, expectQuiet, close } = await open(s.imaged ? 'about:blank' : path, { size, anonymous: s.anonymous, reducedMotion: true })
+        if (s.imaged) {
+          await imaged(page)
+          await page.goto(path)
+        }
         await settled(page)
         for (const theme of ['light', 'dark'] as Theme[]) {
           await page.emulateMedia({ colorScheme: theme })

@@ -4,6 +4,7 @@ package charset
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -82,10 +83,10 @@ type writableTerm struct {
 
 // selects lists what escape sequences select of it.
 func (t writableTerm) selects() []graphic {
-	if t.g1 == none || t.g0 != ascii {
-		if t.g1 == none {
-			return []graphic{t.g0}
-		}
+	switch {
+	case t.g1 == none:
+		return []graphic{t.g0}
+	case t.g0 != ascii:
 		return []graphic{t.g0, t.g1}
 	}
 	return []graphic{t.g1}
@@ -133,18 +134,15 @@ func (e *Encoder) Append(dst []byte, text string, kind Kind) ([]byte, error) {
 	if isPlain([]byte(text)) {
 		return append(dst, text...), nil
 	}
+	if !utf8.ValidString(text) {
+		return dst, errors.New("the text is not UTF-8")
+	}
 	start := len(dst)
 	w := writer{e: e, g0: e.g0, g1: e.g1, kind: kind, dst: dst}
 	for _, r := range text {
-		if r == utf8.RuneError && !strings.ContainsRune(text, utf8.RuneError) {
-			return dst[:start], fmt.Errorf("the text is not UTF-8")
-		}
 		if !w.char(r) {
 			return dst[:start], &CharError{Char: r, Declared: e.declared}
 		}
-	}
-	if !utf8.ValidString(text) {
-		return dst[:start], fmt.Errorf("the text is not UTF-8")
 	}
 	w.home()
 	return w.dst, nil

@@ -32,7 +32,7 @@
 // # Not done
 //
 // Pixel data is not decoded. Values are not converted to numbers or dates; text is read
-// by CharacterSet when asked for. Data element order and even
+// by CharacterSet, and written by Writer.CharacterSet, when asked for. Data element order and even
 // lengths (PS3.5 §7.1) are checked and reported, not enforced, because real
 // devices break them.
 package dicom

@@ -153,8 +153,8 @@ func (z *Inflater) Reset() {
 // Done reports whether the last block has ended. Bytes after it are ignored.
 func (z *Inflater) Done() bool { return z.state == inflateDone }
 
-// Taken returns the bytes after the last block that Inflate took before it knew of the end: fewer
-// than eight, none unless Done.
+// Taken returns the first of the bytes after the last block that Inflate took before it knew of the end: at most
+// eight, none unless Done. What it was given beyond them is ignored.
 func (z *Inflater) Taken() []byte {
 	if z.state != inflateDone {
 		return nil

@@ -115,3 +115,36 @@ func FuzzInflate(f *testing.F) {
 		}
 	})
 }
+
+func TestBytesAfterTheEndAreFoundHoweverTheyAreCut(t *testing.T) {
+	packed := deflate(t, bytes.Repeat([]byte("a value of some length "), 40), flate.BestCompression)
+	for after := range 9 {
+		for _, cut := range []int{0, 1, 3, 7} {
+			src := append(bytes.Clone(packed), bytes.Repeat([]byte{0xA5}, after)...)
+			var z Inflater
+			z.Reset()
+			var rest []byte
+			for len(src) > 0 && !z.Done() {
+				n := len(src)
+				if cut > 0 {
+					n = min(n, cut)
+				}
+				part := src[:n]
+				src = src[n:]
+				for !z.Done() {
+					o, k, err := z.Inflate(part)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if part = part[k:]; len(o) == 0 && len(part) == 0 {
+						break
+					}
+				}
+				rest = part
+			}
+			if rest = append(append(z.Taken(), rest...), src...); !bytes.Equal(rest, bytes.Repeat([]byte{0xA5}, after)) {
+				t.Errorf("%d bytes after the end, in pieces of %d: found %x", after, cut, rest)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ package atna
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
@@ -86,10 +87,27 @@ type gatherer struct {
 	open map[gatherKey]*gathering
 	told map[uint64]*told
 	old  map[uint64]*told // of before: half of what is remembered
+	// alerts are those of the last minute: who knocks a thousand times fills no spool.
+	alerts map[alertKey]*repeated
 }
 
+type alertKey struct{ subject, what string }
+
+// repeated is an alert that was told, and how often it came since.
+type repeated struct {
+	alert Alert
+	since time.Time
+	more  int
+}
+
+// Bounds of repeated alerts.
+const (
+	alertEvery = time.Minute
+	maxAlerts  = 256
+)
+
 func newGatherer(r *Room) *gatherer {
-	return &gatherer{r: r, open: make(map[gatherKey]*gathering), told: make(map[uint64]*told)}
+	return &gatherer{r: r, open: make(map[gatherKey]*gathering), told: make(map[uint64]*told), alerts: make(map[alertKey]*repeated)}
 }
 
 // run gathers until ctx ends and the queue is empty, and tells what is left then.
@@ -105,6 +123,7 @@ func (g *gatherer) run(ctx context.Context) {
 				now := g.r.d.Now()
 				return now.Sub(x.last) >= gatherIdle || now.Sub(x.began) >= gatherAge
 			})
+			g.again(false)
 		case <-ctx.Done():
 			for {
 				select {
@@ -114,6 +133,7 @@ func (g *gatherer) run(ctx context.Context) {
 				default:
 				}
 				g.flush(func(gatherKey, *gathering) bool { return true })
+				g.again(true)
 				return
 			}
 		}
@@ -242,18 +262,51 @@ func (g *gatherer) flush(ended func(gatherKey, *gathering) bool) {
 	}
 }
 
+// alert tells an alert at once when it is new, and how often it came again after a minute.
+func (g *gatherer) alert(a Alert, what string) {
+	k := alertKey{a.Subject, what}
+	if _, known := g.alerts[k]; !known && len(g.alerts) >= maxAlerts {
+		k = alertKey{what: what}
+		a.Subject = "others"
+	}
+	if x := g.alerts[k]; x != nil {
+		x.more++
+		x.alert = a
+		return
+	}
+	g.alerts[k] = &repeated{alert: a, since: g.r.d.Now()}
+	g.send(a)
+}
+
+// again tells which alerts were repeated, and forgets them.
+func (g *gatherer) again(all bool) {
+	for k, x := range g.alerts {
+		if !all && g.r.d.Now().Sub(x.since) < alertEvery {
+			continue
+		}
+		delete(g.alerts, k)
+		if x.more > 0 {
+			x.alert.Description += fmt.Sprintf(" (%d times more)", x.more)
+			g.send(x.alert)
+		}
+	}
+}
+
 func (g *gatherer) association(a *control.Association) {
 	if !a.Ended.IsZero() {
 		g.flush(func(k gatherKey, _ *gathering) bool { return k.association == a.ID })
 	}
-	if a.Problem == "" || a.Ended.IsZero() {
-		return
+	if a.Problem == "" || a.Ended.IsZero() || a.Way == "dicomweb" {
+		return // of DICOMweb each request is told
 	}
 	subject := a.Address
 	if a.Device != "" {
 		subject = a.Device
 	}
-	g.send(Alert{At: a.Ended, Kind: atna.NodeAuthentication, Outcome: atna.SeriousFailure, Reporter: g.r.self(), Subject: subject, Description: a.Problem + ": " + a.What})
+	if host, _, err := net.SplitHostPort(subject); err == nil {
+		subject = host // the port differs each time
+	}
+	g.alert(Alert{At: a.Ended, Kind: atna.NodeAuthentication, Outcome: atna.SeriousFailure, Reporter: g.r.self(), Subject: subject, Description: a.Problem + ": " + a.What}, a.Problem)
 }
 
 func (g *gatherer) web(a *dicomweb.Activity) {
@@ -264,7 +317,11 @@ func (g *gatherer) web(a *dicomweb.Activity) {
 	from, self := sender(&a.Sender), g.r.self()
 	switch {
 	case a.Status == 403 || a.Problem == "withheld":
-		g.send(Alert{At: a.At, Kind: atna.RestrictedFunction, Outcome: atna.SeriousFailure, Reporter: self, Subject: a.Sender.Device, Description: a.Problem + ": " + a.What})
+		subject := a.Sender.Device
+		if subject == "" {
+			subject = a.Sender.Address
+		}
+		g.alert(Alert{At: a.At, Kind: atna.RestrictedFunction, Outcome: atna.SeriousFailure, Reporter: self, Subject: subject, Description: a.Problem + ": " + a.What}, a.Problem)
 	case a.Service == "qido":
 		g.send(Asked{At: a.At, Outcome: outcome, Why: a.What, From: from, To: self, SOPClass: "/" + a.Level, Keys: a.Keys, Matches: a.Matches})
 	case a.Service == "wado" && a.Problem == "":

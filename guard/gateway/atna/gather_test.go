@@ -3,6 +3,7 @@
 package atna
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 	p, dial := newRepository(t)
 	r := newRoom(t, quick(p.addr), t.TempDir(), dial)
 	stop := runs(t, r)
+	until(t, "the connection", func() bool { return r.Status().State == "ok" })
 	now := time.Now()
 	for n := uint64(1); n <= 100; n++ {
 		rec := record(n, now)
@@ -47,6 +49,9 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 	r.Decided(control.Held{Record: held}, control.Decide{Number: 101, Action: "destroy", User: "biomed", Reason: "Petra"})
 	r.Association(control.Association{ID: "a-1", Ended: now})
 	r.Association(control.Association{ID: "a-3", Ended: now, Address: "10.0.0.9", Problem: "unknown-ae", What: "nothing is bound to the AE title"})
+	for n := range 1000 {
+		r.Association(control.Association{ID: "a-4", Ended: now, Address: fmt.Sprintf("10.0.0.10:%d", n+1), Problem: "tls-on-plain", What: "TLS on a plain port"})
+	}
 	r.Web(dicomweb.Activity{Service: "qido", Level: "studies", Keys: []string{"PatientID"}, Status: 200, Sender: held.Sender})
 	r.Web(dicomweb.Activity{Service: "wado", Study: "1.2.3", Instances: 5, SOPClasses: []string{"1.2.840.10008.5.1.4.1.1.2"}, Status: 200, Sender: held.Sender})
 	r.Web(dicomweb.Activity{Service: "wado", Status: 451, Problem: "withheld", What: "1 of 2 instances", Sender: held.Sender})
@@ -67,6 +72,9 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 		if strings.Contains(m, `NumberOfInstances="100"`) {
 			id += " 100"
 		}
+		if strings.Contains(m, base64.StdEncoding.EncodeToString([]byte("tls-on-plain: TLS on a plain port (999 times more)"))) {
+			id += " 999 more"
+		}
 		if strings.Contains(m, "1 of 100 instances failed") {
 			id += " 1 failed"
 		}
@@ -75,7 +83,7 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 		}
 		got = append(got, id)
 	}
-	want := map[string]int{"110100": 2, "110102 ct": 2, "110104 ct 100 1 failed": 1, "110102 to xr": 1, "110104 to xr 100": 1, "110104 ct": 2, "110103": 1, "110113": 4, "110112 ct": 1}
+	want := map[string]int{"110100": 2, "110102 ct": 2, "110104 ct 100 1 failed": 1, "110102 to xr": 1, "110104 to xr 100": 1, "110104 ct": 2, "110103": 1, "110113": 5, "110113 999 more": 1, "110112 ct": 1}
 	have := map[string]int{}
 	for _, g := range got {
 		have[g]++

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/wire/atna"
 	"github.com/asepsis/asepsis/wire/syslog"
 )
@@ -154,7 +155,7 @@ func TestAFullSpoolKeepsTheOldestAndTellsTheLoss(t *testing.T) {
 		}
 	}
 	// There is room again, and again: what is delivered does not stay.
-	for n := range 1000 {
+	for n := range 200 {
 		until(t, "room", func() bool { return r.Transferred(transfer(1000+n)) == nil })
 	}
 }
@@ -369,6 +370,12 @@ func TestConfigurationsThatAreWrong(t *testing.T) {
 		if c.Validate() == nil {
 			t.Error(name)
 		}
+	}
+	if u := config.Undocumented(Default()); len(u) > 0 {
+		t.Errorf("without documentation: %v", u)
+	}
+	if _, err := config.Decode("test.yaml", []byte("patients: names"), Default()); err == nil || !strings.Contains(err.Error(), "pseudonym or clear") {
+		t.Errorf("patients: names: %v", err)
 	}
 	if err := quick("[::1]:6514").Validate(); err != nil {
 		t.Error(err)

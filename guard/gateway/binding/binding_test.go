@@ -44,6 +44,7 @@ func TestABindingThatCannotBeIsRefusedWithItsPlace(t *testing.T) {
 		"an address that is none":    {one(func(b *control.Binding) { b.Addresses = []string{"10.0.0.300"} }), "bindings[0].addresses[0]", "neither an address nor a prefix"},
 		"a class that is none":       {one(func(b *control.Binding) { b.SOPClasses = []string{"ct", "holograms"} }), "bindings[0].sop_classes[1]", "neither a UID nor a group"},
 		"a choice that is none":      {one(func(b *control.Binding) { b.OnRevocation = "wait" }), "bindings[0].on_revocation", "is no choice"},
+		"a theatre by its name":      {one(func(b *control.Binding) { b.Theatre = "Theatre 3" }), "bindings[0].theatre", "is no ID of a theatre"},
 		"plain from anywhere":        {one(func(b *control.Binding) { b.Plain = true }), "bindings[0].addresses", "needs addresses"},
 		"plain DICOMweb": {one(func(b *control.Binding) {
 			b.Plain, b.Addresses, b.Operations = true, []string{"10.0.0.1"}, []string{"stow"}

@@ -119,7 +119,7 @@ func (c *checker) bound(b control.Binding) *Bound {
 	for _, l := range []*[]string{&out.CallingAE, &out.CalledAE, &out.Addresses, &out.SOPClasses, &out.Operations, &out.Destinations} {
 		*l = slices.Clone(*l)
 	}
-	if b.Device == "" || len(b.Device) > 128 || strings.ContainsFunc(b.Device, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if b.Device == "" || !token(b.Device) {
 		c.add("device", "the device ID, as asepsis devices list shows it", "%.40q is no device ID", b.Device)
 	}
 	for _, f := range []struct {
@@ -147,10 +147,13 @@ func (c *checker) bound(b control.Binding) *Bound {
 		}
 		out.prefixes = append(out.prefixes, p.Masked())
 	}
+	if !token(b.Theatre) {
+		c.add("theatre", "the theatre's ID, as or-3, not what people call it", "%.40q is no ID of a theatre", b.Theatre)
+	}
 	if b.Plain && len(b.Addresses) == 0 {
 		c.add("addresses", "the address of the device: in clear it is all there is to know it by", "a device that comes in clear needs addresses")
 	}
-	bad := -1
+	var bad int
 	if out.classes, bad = parseClasses(b.SOPClasses); bad >= 0 {
 		c.add(fmt.Sprintf("sop_classes[%d]", bad), "a UID, \"private\", or one of: "+strings.Join(Groups(), ", "), "%.70q is neither a UID nor a group", b.SOPClasses[bad])
 	}
@@ -182,6 +185,11 @@ func (c *checker) operations(b *control.Binding) {
 	if slices.Contains(b.Operations, Move) && len(b.Destinations) == 0 {
 		c.add("destinations", "the AE titles to which it may have images sent", "is empty, and so it could move nothing")
 	}
+}
+
+// token reports whether s can be an ID in a statement of the ledger.
+func token(s string) bool {
+	return len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // ValidAE reports whether s can be an AE title (PS3.5 table 6.2-1), without the spaces around it.

@@ -27,6 +27,7 @@ type Profile struct {
 	Patient      string        `yaml:"patient" doc:"What becomes of the patient's name and ID: pseudonym (keyed, the same for the same patient) or empty. Empty text means pseudonym."`
 	Accession    string        `yaml:"accession" doc:"What becomes of the accession number: empty or pseudonym. Empty text means empty."`
 	ShiftDays    int           `yaml:"shift_days" doc:"retain-modified-dates: the most days by which a patient's dates are moved into the past. 0 means 1825, five years."`
+	OldestAge    int           `yaml:"oldest_age" doc:"retain-patient-characteristics: a patient older than so many years is made one year older than this, as 090Y of all above 89. 0 keeps every age."`
 	FreeText     string        `yaml:"free_text" doc:"What becomes of long texts (ST, LT, UT, UC) that the standard's table does not list: clean or keep. Empty text means clean."`
 	Words        []string      `yaml:"words" doc:"Words that cleaned descriptors may hold besides those that are built in."`
 	SafePrivate  []SafePrivate `yaml:"safe_private" doc:"retain-safe-private: private elements that may stay besides those of PS3.15 table E.3.10-1."`
@@ -111,6 +112,10 @@ func (p Profile) Validate() error {
 	switch {
 	case p.ShiftDays < 0 || p.ShiftDays > maxShift:
 		return config.Invalid("shift_days", "1825 is five years", "%d is not within 0..%d", p.ShiftDays, maxShift)
+	case p.OldestAge < 0 || p.OldestAge > 998:
+		return config.Invalid("oldest_age", "89 is what HIPAA's safe harbour asks for", "%d is not within 0..998", p.OldestAge)
+	case p.OldestAge > 0 && !slices.Contains(p.Options, RetainPatientCharacteristics):
+		return config.Invalid("oldest_age", "add retain-patient-characteristics to the options", "limits an age that is removed")
 	case len(p.Domain) > 64:
 		return config.Invalid("domain", "", "is longer than 64 characters")
 	case len(p.Words) > maxWords:

@@ -86,6 +86,7 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 		{"private elements that nothing keeps", "retain-safe-private, ", "", "elements that nothing keeps"},
 		{"a word of patient", "patient: pseudonym", "patient: hash", "is not known"},
 		{"a shift of centuries", "shift_days: 400", "shift_days: 40000", "is not within"},
+		{"an age that is removed anyway", "free_text: keep", "oldest_age: 89", "limits an age that is removed"},
 		{"two words for one", "[elastography]", "[shear wave]", "is 2 words"},
 		{"a public group", `group: "0029"`, `group: "0028"`, "is no private group"},
 		{"an element of four digits", `element: "0a"`, `element: "100a"`, "is no element"},

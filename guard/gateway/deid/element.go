@@ -4,6 +4,8 @@ package deid
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/asepsis/asepsis/wire/charset"
@@ -218,6 +220,9 @@ func (x *run) keepRead(t *dicom.Token, s step, vr dicom.VR, in *item, raw []byte
 		x.note(t.Tag, "emptied", "beyond the table: text where none should be")
 		return x.put(t, nil)
 	}
+	if older := x.tooOld(vr, raw); older != "" {
+		return x.swap(t, raw, older, "replaced", "oldest_age")
+	}
 	if x.names(t.Tag, vr, in, raw) {
 		x.note(t.Tag, "emptied", "names the patient")
 		return x.put(t, nil)
@@ -226,6 +231,20 @@ func (x *run) keepRead(t *dicom.Token, s step, vr dicom.VR, in *item, raw []byte
 		return err
 	}
 	return x.token(dicom.Token{Kind: dicom.Value, Data: raw})
+}
+
+// tooOld returns what an age above the profile's limit becomes; "" for others.
+func (x *run) tooOld(vr dicom.VR, raw []byte) string {
+	limit := x.p.cfg.OldestAge
+	v := strings.Trim(string(raw), " \x00")
+	if vr != dicom.AS || limit == 0 || len(v) != 4 {
+		return ""
+	}
+	n, err := strconv.Atoi(v[:3])
+	if days := map[byte]int{'D': 1, 'W': 7, 'M': 30, 'Y': 365}[v[3]]; err != nil || n*days < (limit+1)*365 {
+		return ""
+	}
+	return fmt.Sprintf("%03dY", limit+1)
 }
 
 // names reports a text that holds the patient's name or ID.

@@ -4,9 +4,6 @@ package deid
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
-	"sort"
 
 	"github.com/asepsis/asepsis/wire/dicom"
 )
@@ -91,9 +88,8 @@ func (x *run) pixels(t *dicom.Token) error {
 	if why != "" {
 		return &Refusal{Code: "pixels", Why: why, hint: "what the header says about the image must be true before part of it can be blackened"}
 	}
-	var spans []span
 	if len(v.black) > 0 {
-		if spans = g.spans(v.black); spans == nil {
+		if !g.place(v.black) {
 			return &Refusal{Code: "pixels", Why: "a rectangle of the rule lies outside of the image", hint: "give the rule the size of the images that it is for"}
 		}
 		x.note(t.Tag, "blanked", "E.3.1")
@@ -115,9 +111,7 @@ func (x *run) pixels(t *dicom.Token) error {
 				piece[i] &= mask[(off+uint64(i))%uint64(len(mask))]
 			}
 		}
-		if spans != nil {
-			g.blacken(spans, off, piece)
-		}
+		g.blacken(off, piece)
 	})
 }
 
@@ -127,7 +121,10 @@ type geometry struct {
 	bytes                  int // of a sample
 	planar, halved         bool
 	frame                  uint64 // bytes
-	swapped                bool   // bytes of samples of 8 bits are swapped in words (PS3.5 §8.1.1, big endian)
+	line                   uint64 // bytes of a line, of one plane where there are planes
+	unit                   uint64 // bytes of a pixel in a line
+	rects                  []rect
+	swapped                bool // bytes of samples of 8 bits are swapped in words (PS3.5 §8.1.1, big endian)
 	big                    bool
 	black                  []byte // a pixel
 	dark                   bool   // black is 0 throughout
@@ -162,6 +159,13 @@ func (m *image) geometry(t *dicom.Token) (*geometry, string) {
 		return nil, "its pixel data is not as long as its header says"
 	}
 	g.black = g.pixel(m)
+	g.line, g.unit = g.frame/uint64(g.rows), uint64(len(g.black))
+	switch {
+	case g.planar && g.samples > 1:
+		g.line, g.unit = uint64(g.columns*g.bytes), uint64(g.bytes)
+	case g.halved:
+		g.unit = 2
+	}
 	g.dark = len(bytes.Trim(g.black, "\x00")) == 0
 	return g, ""
 }
@@ -207,56 +211,23 @@ func (g *geometry) mask(m *image) []byte {
 	return b
 }
 
-// span is a run of bytes of a frame that becomes black, and the bytes that it is filled with, over and over.
-type span struct {
-	from, to uint64
-	fill     []byte
-}
+// rect is a rectangle of an image, cut to it.
+type rect struct{ x0, x1, y0, y1 int }
 
-// spans returns what of a frame is black, in order and without overlap; nil when a rectangle lies outside.
-func (g *geometry) spans(black []Region) []span {
-	var out []span
+// place cuts a rule's rectangles to the image. It reports false when one lies outside.
+func (g *geometry) place(black []Region) bool {
 	for _, r := range black {
 		x0, x1, ok := edges(r.X, r.Width, g.columns)
 		y0, y1, ok2 := edges(r.Y, r.Height, g.rows)
 		if !ok || !ok2 {
-			return nil
+			return false
 		}
-		if g.halved {
+		if g.halved { // pairs of pixels share their colour
 			x0, x1 = x0&^1, x1+x1&1
 		}
-		for y := y0; y < y1; y++ {
-			out = g.line(out, y, x0, x1)
-		}
+		g.rects = append(g.rects, rect{x0, x1, y0, y1})
 	}
-	slices.SortFunc(out, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
-	merged := out[:0]
-	for _, s := range out {
-		if n := len(merged); n > 0 && s.from <= merged[n-1].to && string(s.fill) == string(merged[n-1].fill) {
-			merged[n-1].to = max(merged[n-1].to, s.to)
-			continue
-		}
-		merged = append(merged, s)
-	}
-	return merged
-}
-
-// line appends the spans of one line of a rectangle.
-func (g *geometry) line(out []span, y, x0, x1 int) []span {
-	row := uint64(y) * uint64(g.columns)
-	switch {
-	case g.halved:
-		return append(out, span{(row + uint64(x0)) * 2, (row + uint64(x1)) * 2, g.black})
-	case g.planar && g.samples > 1:
-		plane := uint64(g.rows) * uint64(g.columns)
-		for s := range g.samples {
-			at := uint64(s) * plane
-			out = append(out, span{(at + row + uint64(x0)) * uint64(g.bytes), (at + row + uint64(x1)) * uint64(g.bytes), g.black[s*g.bytes : (s+1)*g.bytes]})
-		}
-		return out
-	}
-	size := uint64(len(g.black))
-	return append(out, span{(row + uint64(x0)) * size, (row + uint64(x1)) * size, g.black})
+	return true
 }
 
 // edges cuts one direction of a rectangle to the image. ok is false when nothing of it is inside.
@@ -272,41 +243,48 @@ func edges(from, length, size int) (a, b int, ok bool) {
 	return from, to, from < to
 }
 
-// blacken changes the bytes of a piece of the pixel data that lie in spans.
-func (g *geometry) blacken(spans []span, off uint64, piece []byte) {
-	end := off + uint64(len(piece))
-	if g.swapped { // of each pair of bytes the other one
-		for i := range piece {
-			at := (off + uint64(i)) ^ 1
-			if s := find(spans, at%g.frame); s != nil && s.from <= at%g.frame {
-				piece[i] = s.fill[(at%g.frame-s.from)%uint64(len(s.fill))]
-			}
-		}
+// blacken changes the bytes of a piece of the pixel data that lie in rectangles.
+func (g *geometry) blacken(off uint64, piece []byte) {
+	if len(g.rects) == 0 {
 		return
 	}
-	for start := off / g.frame * g.frame; start < end; start += g.frame {
-		first := sort.Search(len(spans), func(i int) bool { return start+spans[i].to > off })
-		for _, s := range spans[first:] {
-			a, b := max(off, start+s.from), min(end, start+s.to)
-			if start+s.from >= end {
-				break
-			}
-			if g.dark && b > a {
-				clear(piece[a-off : b-off])
-				continue
-			}
-			for at := a; at < b; at++ {
-				piece[at-off] = s.fill[(at-start-s.from)%uint64(len(s.fill))]
+	first, end := off, off+uint64(len(piece))
+	if g.swapped { // a byte of the line before or after may stand in the piece
+		first, end = off&^1, end+end&1
+	}
+	for n := first / g.line; n*g.line < end; n++ {
+		y, fill := int(n%uint64(g.rows)), g.black
+		if g.planar && g.samples > 1 {
+			plane := int(n / uint64(g.rows) % uint64(g.samples))
+			fill = g.black[plane*g.bytes : (plane+1)*g.bytes]
+		}
+		for _, r := range g.rects {
+			if y >= r.y0 && y < r.y1 {
+				g.fill(n*g.line+uint64(r.x0)*g.unit, n*g.line+uint64(r.x1)*g.unit, fill, off, piece)
 			}
 		}
 	}
 }
 
-// find returns the first span that ends behind a byte of the frame.
-func find(spans []span, at uint64) *span {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].to > at })
-	if i == len(spans) {
-		return nil
+// fill writes a pixel over and over from one place in the pixel data to another, as far as that lies in a piece.
+func (g *geometry) fill(from, to uint64, pixel []byte, off uint64, piece []byte) {
+	end := off + uint64(len(piece))
+	if g.swapped { // of each pair of bytes the other one
+		for at := from; at < to; at++ {
+			if p := at ^ 1; p >= off && p < end {
+				piece[p-off] = pixel[(at-from)%uint64(len(pixel))]
+			}
+		}
+		return
 	}
-	return &spans[i]
+	a, b := max(off, from), min(end, to)
+	switch {
+	case a >= b:
+	case g.dark:
+		clear(piece[a-off : b-off])
+	default:
+		for at := a; at < b; at++ {
+			piece[at-off] = pixel[(at-from)%uint64(len(pixel))]
+		}
+	}
 }

@@ -148,8 +148,14 @@ func TestRegionsBecomeBlackAndNothingElse(t *testing.T) {
 			s, _ := dicom.SyntaxOf(tt.syntax)
 			before := p.pixels(s.BigEndian)
 			data := build(t, tt.syntax, p.write(before))
-			profile := deid.Profile{Options: []deid.Option{deid.CleanPixelData}, Pixels: []deid.PixelRule{{Name: "banner", Modality: "us", Manufacturer: "acme*", Black: regions}}}
-			out, paths := transform(t, profile, data, tt.syntax)
+			rules := deid.Profile{Options: []deid.Option{deid.CleanPixelData}, Pixels: []deid.PixelRule{{Name: "banner", Modality: "us", Manufacturer: "acme*", Black: regions}}}
+			out, paths := transform(t, rules, data, tt.syntax)
+			if !s.Deflated {
+				var pieces bytes.Buffer
+				if _, err := profile(t, rules).Transform(&pieces, iotest.OneByteReader(bytes.NewReader(data)), tt.syntax); err != nil || !bytes.Equal(pieces.Bytes(), out) {
+					t.Errorf("byte by byte it is another copy: %v", err)
+				}
+			}
 			after, burned := pixelsOf(t, out, tt.syntax)
 			if burned != "NO" || len(after) != len(before) {
 				t.Fatalf("(0028,0301) is %q, %d bytes of %d", burned, len(after), len(before))

@@ -64,6 +64,8 @@ func TestEachActionAndOption(t *testing.T) {
 		{"retain device identity with modified dates: calibration dates move", one(deid.RetainDeviceIdentity, deid.RetainModifiedDates), text(0x00181200, dicom.DA, "20260115"), "(0018,1200)", `20(2[0-5]|26010\d|2601[01]\d).*`},
 		{"retain institution identity", one(deid.RetainInstitutionIdentity), text(0x00080080, dicom.LO, "Example Hospital"), "(0008,0080)", `Example Hospital`},
 		{"retain patient characteristics", one(deid.RetainPatientCharacteristics), text(0x00101010, dicom.AS, "047Y"), "(0010,1010)", `047Y`},
+		{"retain patient characteristics: great ages become one", deid.Profile{Options: []deid.Option{deid.RetainPatientCharacteristics}, OldestAge: 89}, text(0x00101010, dicom.AS, "097Y"), "(0010,1010)", `090Y`},
+		{"retain patient characteristics: other ages stay", deid.Profile{Options: []deid.Option{deid.RetainPatientCharacteristics}, OldestAge: 89}, text(0x00101010, dicom.AS, "089Y"), "(0010,1010)", `089Y`},
 		{"retain patient characteristics: text is cleaned", one(deid.RetainPatientCharacteristics), text(0x00102110, dicom.LO, "Iodine contrast says Dr Huber"), "(0010,2110)", `Iodine contrast`},
 
 		{"clean descriptors", one(deid.CleanDescriptors), text(0x00081030, dicom.LO, "CT Head w/o contrast Mrs Smith 4711"), "(0008,1030)", `CT Head without contrast`},

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -201,12 +202,18 @@ var (
 
 // progress cancels a request whose body nobody reads on, or that is not answered.
 type progress struct {
-	src   io.Reader
 	timer *time.Timer
 	stall time.Duration
 	wait  time.Duration
 	sent  atomic.Bool
+
+	// A transport may go on reading behind the answer, when the caller has closed the source already.
+	mu   sync.Mutex
+	src  io.Reader
+	over bool
 }
+
+var errOver = errors.New("the request is over")
 
 func newProgress(src io.Reader, stall, wait time.Duration, cancel context.CancelCauseFunc) *progress {
 	p := &progress{src: src, stall: stall, wait: wait}
@@ -222,6 +229,11 @@ func newProgress(src io.Reader, stall, wait time.Duration, cancel context.Cancel
 }
 
 func (p *progress) Read(dst []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return 0, errOver
+	}
 	n, err := p.src.Read(dst)
 	if err != nil {
 		p.answering()
@@ -237,4 +249,10 @@ func (p *progress) answering() {
 	p.timer.Reset(p.wait)
 }
 
-func (p *progress) stop() { p.timer.Stop() }
+// stop returns when nobody reads the source any more.
+func (p *progress) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	p.timer.Stop()
+}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,6 +242,33 @@ func TestAServerThatStopsDoesNotHoldASender(t *testing.T) {
 	}
 	if e := c.Echo(t.Context()); e.OK || e.What == "" {
 		t.Errorf("echo: %+v", e)
+	}
+}
+
+// TestNothingIsReadAfterTheAnswer has a server answer before it has read everything.
+func TestNothingIsReadAfterTheAnswer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.CopyN(io.Discard, r.Body, 1000)
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}))
+	defer s.Close()
+	var over, after atomic.Bool
+	big := Outgoing{SOPClass: ctStorage, SOPInstance: uid(1), TransferSyntax: dicom.ExplicitVRLittleEndian, Size: 1 << 30,
+		Data: readerFunc(func(p []byte) (int, error) {
+			if over.Load() {
+				after.Store(true)
+			}
+			return len(p), nil
+		})}
+	var refused *StatusError
+	_, err := sender(t, s.URL, nil).Send(t.Context(), big)
+	over.Store(true)
+	if err == nil || errors.As(err, &refused) && refused.Status != 413 {
+		t.Error(err)
+	}
+	s.Close() // returns when the connection is gone
+	if after.Load() {
+		t.Error("the source was read after Send had returned")
 	}
 }
 

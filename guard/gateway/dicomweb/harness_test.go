@@ -281,8 +281,14 @@ func (g *gate) client() *http.Client {
 	return &http.Client{Transport: t, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// do sends a request and returns the status, the header and the body.
-func (g *gate) do(method, path string, header http.Header, body io.Reader) (*http.Response, string) {
+// answered is what came of a request, without its body.
+type answered struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// do sends a request and returns the answer and its body.
+func (g *gate) do(method, path string, header http.Header, body io.Reader) (answered, string) {
 	g.t.Helper()
 	r, err := http.NewRequestWithContext(g.t.Context(), method, g.url+path, body)
 	if err != nil {
@@ -300,7 +306,7 @@ func (g *gate) do(method, path string, header http.Header, body io.Reader) (*htt
 	if err != nil {
 		g.t.Fatalf("read the answer: %v after %d bytes", err, len(b))
 	}
-	return rsp, string(b)
+	return answered{rsp.StatusCode, rsp.Header}, string(b)
 }
 
 // last waits for what was noted of the newest request.

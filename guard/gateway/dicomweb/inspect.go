@@ -151,9 +151,11 @@ func (x *exchange) inspectAll(rsp *reply, s *spool) ([]held, *Problem) {
 		if err != nil {
 			return nil, x.cannotRead(err)
 		}
+		defer parts.Close()
 		for {
 			part, err := parts.Next()
 			if errors.Is(err, io.EOF) {
+				epilogue(src)
 				break
 			}
 			if err != nil {

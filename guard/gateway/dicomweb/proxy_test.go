@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb/related"
+	"github.com/asepsis/asepsis/guard/gateway/firewall"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -105,7 +106,7 @@ func withPassword(t *testing.T) func(*Config, *Deps) {
 	}
 }
 
-func (g *gate) get(path, accept string) (*http.Response, string) {
+func (g *gate) get(path, accept string) (answered, string) {
 	g.t.Helper()
 	h := http.Header{}
 	if accept != "" {
@@ -537,5 +538,30 @@ func TestOnlySomeResourcesAreGiven(t *testing.T) {
 	g.bind("ct-or-3", "qido")
 	if rsp, _ := g.get(at, ""); rsp.StatusCode != 403 {
 		t.Errorf("a device that may not retrieve: %d", rsp.StatusCode)
+	}
+}
+
+// TestTheFirewallStandsInTheWay retrieves under the policy that is shipped.
+func TestTheFirewallStandsInTheWay(t *testing.T) {
+	clean, program := file(uid(1), ct(uid(1), 1000)), file(uid(1), ct(uid(1), 1000))
+	copy(program, "MZ\x90\x00")
+	var give []byte
+	archive := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", dicomType)
+		_, _ = w.Write(give)
+	}))
+	defer archive.Close()
+	g, _ := proxied(t, archive.URL, func(_ *Config, d *Deps) { d.Inspector = firewall.New(nil, firewall.Deps{}) })
+	at := "/studies/" + study1 + "/series/" + series1 + "/instances/" + uid(1)
+	give = program
+	if rsp, answer := g.get(at, dicomType); rsp.StatusCode != 451 || !strings.Contains(answer, "preamble") {
+		t.Errorf("a preamble that is a program: %d %s", rsp.StatusCode, answer)
+	}
+	if rsp, answer := g.get(at+"/frames/1", ""); rsp.StatusCode != 451 {
+		t.Errorf("frames of it: %d %s", rsp.StatusCode, answer)
+	}
+	give = clean
+	if rsp, answer := g.get(at, dicomType); rsp.StatusCode != 200 || answer != string(clean) {
+		t.Errorf("a clean instance: %d, %d bytes: %.300s", rsp.StatusCode, len(answer), answer)
 	}
 }

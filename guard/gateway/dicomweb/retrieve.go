@@ -167,10 +167,12 @@ func (x *exchange) relayParts(out io.Writer, src io.Reader, theirs, ours string,
 	if err != nil {
 		return err
 	}
+	defer parts.Close()
 	w := related.NewWriter(out, ours)
 	for {
 		part, err := parts.Next()
 		if errors.Is(err, io.EOF) {
+			epilogue(src)
 			return w.Close()
 		}
 		if err != nil {

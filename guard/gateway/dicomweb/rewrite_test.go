@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -95,6 +96,26 @@ func FuzzStored(f *testing.F) {
 		v, err := parseStored(media, in)
 		if err == nil && v.of("1.2").Stored && !bytes.Contains(in, []byte("1.2")) && !bytes.Contains(in, []byte(`\u`)) && !bytes.Contains(in, []byte("&#")) {
 			t.Fatalf("an instance is stored that is not listed: %q", in)
+		}
+	})
+}
+
+// FuzzTarget holds paths to one spelling: what is understood is written again as it was.
+func FuzzTarget(f *testing.F) {
+	f.Add("/dicom-web/studies/1.2/series/1.3/instances/1.4/frames/1,2")
+	f.Add("/dicom-web/studies/1.2/series/1.3/instances/1.4/bulkdata/a/b")
+	f.Add("/dicom-web/studies/%2e%2e/x")
+	f.Fuzz(func(t *testing.T, path string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return
+		}
+		target, p := targetOf("GET", u, "/dicom-web")
+		if p == nil && u.RawQuery == "" && "/dicom-web"+target.path() != u.EscapedPath() {
+			t.Fatalf("%q was understood as %q", path, target.path())
+		}
+		if p == nil && strings.Contains(target.path(), "..") {
+			t.Fatalf("%q climbs", path)
 		}
 	})
 }

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,8 +49,10 @@ type Deps struct {
 	InCase func(theatre string) bool
 	// Note is told of each request when it has ended; nil: nobody is. It must not block.
 	Note func(Activity)
-	Log  *slog.Logger
-	Now  func() time.Time
+	// Ended is told of each connection on which requests came, when it was closed; nil: nobody is. It must not block.
+	Ended func(control.Association)
+	Log   *slog.Logger
+	Now   func() time.Time
 }
 
 // Retrieval is an instance that is about to be given to a device.
@@ -117,6 +121,11 @@ func New(cfg Config, d Deps) (*Server, error) {
 		return nil, fmt.Errorf("DICOMweb: query: %w", err)
 	}
 	s.hold = newHold(cfg.Retrieve)
+	probe, err := s.hold.open()
+	if err != nil {
+		return nil, fmt.Errorf("DICOMweb: retrieve.spool: %w", err)
+	}
+	probe.close()
 	s.known = newPassedBefore(cfg.Retrieve.Remember)
 	return s, nil
 }
@@ -149,18 +158,25 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener, t *trust.Server,
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, connContext func(context.Context, net.Conn) context.Context, drain time.Duration) error {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
+	// Requests that have begun keep their context: an instance that arrives may be finished.
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var running sync.WaitGroup // connections, with the requests on them
 	hs := &http.Server{
-		Handler: h, Protocols: &protocols,
-		ReadHeaderTimeout: s.cfg.Stall, IdleTimeout: s.cfg.Idle, MaxHeaderBytes: 16 << 10,
+		Handler: h, Protocols: &protocols, ReadHeaderTimeout: s.cfg.Stall, IdleTimeout: s.cfg.Idle, MaxHeaderBytes: 16 << 10,
 		ConnContext: connContext,
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext: func(net.Listener) context.Context { return base },
 		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
+				running.Add(1)
 				s.open.Add(1)
 			case http.StateClosed, http.StateHijacked:
 				s.open.Add(-1)
-				s.Closed(c)
+				if a, ok := s.Closed(c); ok && s.d.Ended != nil {
+					s.d.Ended(a)
+				}
+				running.Done()
 			default:
 			}
 		},
@@ -168,19 +184,20 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, conn
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- hs.Serve(l) }()
+	var err error
 	select {
-	case err := <-ended:
-		return fmt.Errorf("DICOMweb: %w", err)
+	case err = <-ended:
+		err = fmt.Errorf("DICOMweb: %w", err)
 	case <-ctx.Done():
+		stop, done := context.WithTimeout(base, drain)
+		_ = hs.Shutdown(stop) // what has not ended by then is ended below
+		done()
+		<-ended
 	}
-	// Requests that have begun keep their context: an instance that arrives may be finished.
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	if err := hs.Shutdown(stop); err != nil {
-		_ = hs.Close()
-	}
-	<-ended
-	return nil
+	_ = hs.Close()
+	cancel()
+	running.Wait()
+	return err
 }
 
 // bounded closes what is accepted beyond Config.Connections.
@@ -251,7 +268,8 @@ func (x *exchange) end() {
 	v := recover()
 	if v != nil && v != http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
 		x.a.Problem, x.a.What = "internal", "the request ended in an error of the gateway"
-		x.s.d.Log.Error("BUG: a DICOMweb request panicked", "request", x.t.String(), "panic", v)
+		// The value itself may hold what a client sent.
+		x.s.d.Log.Error("BUG: a DICOMweb request panicked", "request", x.t.String(), "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		v = http.ErrAbortHandler
 	}
 	x.a.Took = x.s.d.Now().Sub(x.a.At)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,13 +19,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
+	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
 // outcome reads a Store Instances Response as "stored:n failed:reason,... other:reason,...".
-func outcome(t *testing.T, rsp *http.Response, answer string) string {
+func outcome(t *testing.T, rsp answered, answer string) string {
 	t.Helper()
 	v, err := parseStored(rsp.Header.Get("Content-Type"), []byte(answer))
 	if err != nil {
@@ -258,6 +261,67 @@ func TestBindingsDecide(t *testing.T) {
 		}
 		return err != nil
 	})
+}
+
+// TestTheEndLetsWhatHasBegunFinish ends the server while a request is under way: once it goes on in time, once
+// it does not.
+func TestTheEndLetsWhatHasBegunFinish(t *testing.T) {
+	for name, c := range map[string]struct {
+		drain    time.Duration
+		finishes bool
+	}{"in time": {patience, true}, "not in time": {50 * time.Millisecond, false}} {
+		t.Run(name, func(t *testing.T) {
+			shelf, desk := newShelf(), &desk{list: map[string]control.Binding{"ct-or-3": {Device: "ct-or-3", Operations: []string{"stow"}}}}
+			told := make(chan control.Association, 10)
+			s, err := New(Default(), Deps{Ingest: shelf, Bindings: desk, Ended: func(a control.Association) { told <- a }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.peerOf = func(context.Context) (trust.Peer, bool) { return trust.Peer{Device: "ct-or-3"}, true }
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.serve(ctx, ln, s, nil, c.drain) }()
+			conn, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			whole := body(file(uid(1), ct(uid(1), 1000)))
+			if _, err := fmt.Fprintf(conn, "POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", stowType, len(whole), whole[:500]); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "the request to begin", func() bool { return len(s.Associations()) == 1 })
+			cancel()
+			until(t, "the listener to close", func() bool {
+				c, err := net.Dial("tcp", ln.Addr().String())
+				if err == nil {
+					_ = c.Close()
+				}
+				return err != nil
+			})
+			if c.finishes {
+				if _, err := conn.Write(whole[500:]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			if (shelf.count() == 1) != c.finishes {
+				t.Errorf("%d instances are stored", shelf.count())
+			}
+			if a := <-told; a.Ended.IsZero() || a.Device != "ct-or-3" {
+				t.Errorf("told: %+v", a)
+			}
+			if l := s.Associations(); len(l) != 1 || l[0].Ended.IsZero() {
+				t.Errorf("associations: %+v", l)
+			}
+		})
+	}
 }
 
 // raw opens a connection on which anything can be written.

@@ -234,11 +234,13 @@ func (x *exchange) xmlDocuments(out io.Writer, src io.Reader, theirs, ours strin
 	if err != nil {
 		return 0, err
 	}
+	defer parts.Close()
 	w := related.NewWriter(out, ours)
 	for n := 0; ; n++ {
 		part, err := parts.Next()
 		switch {
 		case errors.Is(err, io.EOF):
+			epilogue(src)
 			return n, w.Close()
 		case err != nil:
 			return n, err
@@ -263,6 +265,9 @@ func (x *exchange) xmlDocuments(out io.Writer, src io.Reader, theirs, ours strin
 		}
 	}
 }
+
+// epilogue reads what follows the last part, so that the connection to the archive can be used again.
+func epilogue(src io.Reader) { _, _ = io.CopyN(io.Discard, src, maxEpilogue) }
 
 // capped ends an answer that is too large.
 type capped struct {

@@ -59,6 +59,19 @@ func (x *inspection) markup(s []byte) {
 	}
 }
 
+// activeTag reports an active element.
+func activeTag(s []byte) bool {
+	for {
+		i := bytes.IndexByte(s, '<')
+		if i < 0 {
+			return false
+		}
+		if s = s[i+1:]; one(tagName(s), activeTags[:]) {
+			return true
+		}
+	}
+}
+
 // tagName returns the name of a tag after its bracket, "" when there is none.
 func tagName(s []byte) []byte {
 	for len(s) > 0 && (s[0] == '/' || s[0] <= ' ') {

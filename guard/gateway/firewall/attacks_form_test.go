@@ -101,6 +101,7 @@ func formAttacks() []attack {
 		{name: "a name that is a sequence", rule: "vr.confusion", data: object(sq(0x00100010)), sender: "own"},
 		{name: "a sequence that is text", rule: "vr.confusion", data: object(el(0x00081140, "LT", "not a sequence")), sender: "own"},
 		{name: "a description that is a number", rule: "vr.confusion", data: object(el(0x00081030, "UL", u32s(7))), sender: "own"},
+		{name: "an unknown value that is no sequence", rule: "vr.confusion", data: object(el(0x00081140, "UN", "not a sequence")), sender: "own"},
 		{name: "a count of 32 bits", rule: "vr.confusion", data: object(el(0x00280106, "UL", u32s(7))), sender: "own"},
 		{name: "rows of 32 bits", rule: "vr.dimension", cve: "CVE-2026-5442", data: object(el(0x00280010, "UL", u32s(0x10008))), sender: "own"},
 		{name: "rows as text", rule: "vr.dimension", cve: "CVE-2026-5442", data: object(el(0x00280010, "IS", "8")), sender: "own"},

@@ -9,6 +9,11 @@ import (
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
+// unknownSequence is a sequence as UN with one item.
+func unknownSequence(tag dicom.Tag, p part) part {
+	return el(tag, "UN", "\xfe\xff\x00\xe0"+u32s(uint32(len(p.b)))+string(p.b))
+}
+
 // textAttacks are about what stands in texts.
 func textAttacks() []attack {
 	described := func(s string) []byte { return object(el(0x00081030, "LO", s)) }
@@ -27,9 +32,12 @@ func textAttacks() []attack {
 		{name: "a script, percent-encoded", rule: "text.script", data: commented("%3Cscript%3Ealert(1)"), sender: "dcmsend"},
 		{name: "an entity declaration", rule: "text.script", data: commented("<!ENTITY x SYSTEM 'y'>"), sender: "dcmsend"},
 		{name: "a script in an item of an item", rule: "text.script", data: object(sq(0x0040A730, []part{sq(0x0040A730, []part{el(0x0040A160, "UT", "<iframe src=x>")})})), sender: "dcmsend"},
+		{name: "a script in a sequence that is sent as unknown", rule: "text.script", data: object(unknownSequence(0x0040A730, implicit(0x0040A160, "<iframe src=x> "))), sender: "own"},
+		{name: "a script in one of those in an item", rule: "text.script", data: object(sq(0x00081140, []part{unknownSequence(0x0040A170, implicit(0x00080104, "<script>"))})), sender: "own"},
 		{name: "a script in a long text", rule: "text.script", data: object(el(0x00204000, "LT", strings.Repeat("All is well. ", 400)+"<script>")), sender: "dcmsend"},
 		{name: "a script across two windows", rule: "text.script", data: object(el(0x0040A160, "UT", strings.Repeat("x", hold-5)+"<script>"+strings.Repeat("y", 9000))), sender: "dcmsend"},
 		{name: "a script hidden by ISO 2022 escapes", rule: "text.script", data: in(`ISO 2022 IR 6\ISO 2022 IR 87`, "<scr\x1b(Bipt>alert(1)"), sender: "own"},
+		{name: "a script that is ideographs to who reads escapes", rule: "text.script", data: in(`ISO 2022 IR 6\ISO 2022 IR 87`, "\x1b$B<script>;3\x1b(B"), sender: "dcmsend"},
 		{name: "a script in a character set of Japan", rule: "text.script", data: in(`ISO 2022 IR 6\ISO 2022 IR 87`, "\x1b$B;3\x1b(B<script>"), sender: "dcmsend"},
 		{name: "a script after a pair of GB18030 that ends in a bracket's neighbour", rule: "text.script", data: in("GB18030", "\xcd\xf5<script>"), sender: "dcmsend"},
 		{name: "a script in private text of implicit VR", rule: "text.script", syntax: dicom.ImplicitVRLittleEndian, data: implicitObject(implicit(0x00290010, "SIEMENS CSA "), implicit(0x00291010, "<script>alert(1)")), sender: "own"},

@@ -18,7 +18,7 @@ import (
 // held is how many bytes an inspection holds after it was fed.
 func held(t *testing.T, f *Firewall, a instance.Arrival, feed func(i instance.Inspection)) uint64 {
 	t.Helper()
-	const n = 8
+	const n = 4
 	var all [n]instance.Inspection
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -52,7 +52,7 @@ func TestAnInspectionHoldsLittleWhateverItIsFed(t *testing.T) {
 	// The worst: deflated, deep, many hits of long paths, a long offset table, and a PDF that is packed.
 	var deep part
 	for d := range 32 {
-		content := []part{el(0x00090010, "LO", "EVIL"), el(0x00091110, "LO", "<script>{{x}}../..\u202e"), el(0x0040A160, "UT", strings.Repeat("<b>\u200bx</b>", 800))}
+		content := []part{el(0x00090010, "LO", "EVIL"), el(0x00091110, "LO", "<script>{{x}}../..\u202e"), el(0x0040A160, "UT", strings.Repeat("<b>\u200bx</b>", 400))}
 		if d > 0 {
 			content = append([]part{deep}, content...)
 		}
@@ -63,6 +63,7 @@ func TestAnInspectionHoldsLittleWhateverItIsFed(t *testing.T) {
 	}
 	worst := objectOf(classPDF, deep, el(0x00420011, "OB", "%PDF-1.7\n5 0 obj <</Type /ObjStm /Filter /FlateDecode>> stream\n"+zlibOf(strings.Repeat("1 0 <</JS (x)>>", 9000))))
 	worst = append(worst, frames(strings.Repeat("\x01\x02\x03\x04", 20000), "x").b...)
+	worst = append(worst, lying(0x00081140, "UN", 1<<20, itemStart+strings.Repeat(string(implicit(0x0040A160, "<script>\u200b"+strings.Repeat("\u00fc", 2500)).b), 50)).b...) // and is not at its end
 	packed := []byte(deflated(string(worst)))
 	if n := held(t, f, arrivalOf(classPDF, dicom.DeflatedExplicitVRLittleEndian), func(i instance.Inspection) {
 		_, _ = i.Write(packed)
@@ -71,6 +72,8 @@ func TestAnInspectionHoldsLittleWhateverItIsFed(t *testing.T) {
 		}
 	}); n > bound {
 		t.Errorf("the worst: %d bytes", n)
+	} else {
+		t.Logf("the worst: %d bytes", n)
 	}
 }
 

@@ -136,7 +136,7 @@ func (x *inspection) standard(t *dicom.Token) {
 		case b == natureNone && vr != dicom.UN, a == natureNone:
 		case vr == dicom.UN:
 			if t.Length > 0 && (a == natureSequence || a == natureText) {
-				x.hit(vrDictionary, "an element of the standard is sent as unknown, so that its value was not inspected")
+				x.hit(vrDictionary, "an element of the standard is sent as unknown")
 			}
 		case a == b && (a != natureNumber || want.WordSize() == vr.WordSize()), interchangeable(want, vr):
 			if !interchangeable(want, vr) {
@@ -235,6 +235,9 @@ func (x *inspection) choose(t *dicom.Token, lv *level) {
 		v.mode = modePadding
 	case t.VR == dicom.UI || t.VR.Text() || t.Tag.IsPrivateCreator():
 		v.mode = modeText
+	case t.VR == dicom.UN && x.explicit() && t.Length > 0 && !x.quiet && !t.Tag.IsPrivate() && dicom.VROf(t.Tag) == dicom.SQ:
+		v.mode = modeNested
+		x.beginNested(t)
 	case t.VR.Bulk() || natureOf(t.VR) == natureNone:
 		if tableData(t.Tag) {
 			x.table(t, lv)

@@ -3,12 +3,14 @@
 package firewall_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
@@ -89,6 +91,30 @@ func TestAPolicyInAFile(t *testing.T) {
 	if err := f.Reload(); err != nil || f.Policy() != first {
 		t.Errorf("without the file: %v", err)
 	}
+}
+
+func TestAFileThatChangesIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "policy.yaml")
+		f, err := firewall.Open(path, firewall.Deps{}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- f.Run(ctx) }()
+		if err := os.WriteFile(path, []byte("mode: observe\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second) // of the bubble's clock
+		if f.Current().Mode() != firewall.Observe {
+			t.Error("the change was not seen")
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestTryingAPolicyChangesNothing(t *testing.T) {

@@ -43,8 +43,11 @@ type Firewall struct {
 
 var _ instance.Inspector = (*Firewall)(nil)
 
-// New returns a firewall under a policy.
+// New returns a firewall under a policy; nil is the embedded one.
 func New(p *Policy, d Deps) *Firewall {
+	if p == nil {
+		p = Default()
+	}
 	f := &Firewall{deps: d}
 	f.policy.Store(p)
 	return f

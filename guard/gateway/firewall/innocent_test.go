@@ -62,7 +62,8 @@ func innocents() []innocent {
 		{name: "a lookup table as US", rule: "vr.confusion", data: object(sq(0x00283000, []part{el(0x00283002, "US", u16s(2, 0, 16)), el(0x00283006, "US", u16s(1, 2))}))},
 		{name: "the smallest pixel as SS", rule: "vr.dictionary", data: object(el(0x00280106, "SS", u16s(0xFFFF)))},
 		{name: "a descriptor as SS", rule: "vr.dimension", data: object(el(0x00281101, "SS", u16s(2, 0xFFFE, 16)), el(0x00281201, "OW", u16s(1, 2)))},
-		{name: "a sequence as UN", rule: "vr.confusion", data: object(el(0x00081140, "UN", "1234")), may: "vr.dictionary"},
+		{name: "a sequence as UN", rule: "vr.confusion", data: object(unknownSequence(0x00081140, implicit(0x00081155, "1.2.3\x00"))), may: "vr.dictionary"},
+		{name: "an empty sequence as UN", rule: "vr.confusion", data: object(el(0x00081140, "UN", ""))},
 		{name: "numbers, dates and times as devices write them", rule: "vr.format", data: object(el(0x00280030, "DS", `0.5\-1e-3\ +7 `), el(0x00080020, "DA", "2026.05.30"), el(0x00080030, "TM", "10:15:00.123"), el(0x00101010, "AS", "056Y"), el(0x00200013, "IS", " 12 "), el(0x0008002A, "DT", "20260530101500.5+0200"))},
 
 		{name: "less than a millimetre", rule: "text.markup", data: described("nodule <1 mm, T1 > T2")},

@@ -49,6 +49,10 @@ type inspection struct {
 	h      instance.Header
 	group  groupLength
 
+	// nested is the inspection of a sequence that is sent as UN; quiet says that this is one, and broke that its bytes cannot be read.
+	nested       *inspection
+	quiet, broke bool
+
 	hits    []instance.Hit
 	more    int
 	count   [ruleCount]uint16 // hits of each rule
@@ -265,10 +269,7 @@ func (x *inspection) hit(r rule, why string) {
 	x.met[r], x.metAny = true, true
 	if v == instance.Sanitise {
 		if x.pinned(&x.val.t) || table[r].Action == "" {
-			v = x.verdicts[sanitiseImpossible]
-			if v == instance.Pass {
-				return
-			}
+			v = max(instance.Flag, x.verdicts[sanitiseImpossible]) // never in silence
 			x.record(sanitiseImpossible, v, why+"; the element cannot be taken away")
 			return
 		}
@@ -298,7 +299,7 @@ func (x *inspection) hitAt(r rule, path, why string) {
 		return
 	}
 	if v == instance.Sanitise && path == "" && r != structureTrailing {
-		v = max(instance.Quarantine, x.verdicts[sanitiseImpossible])
+		v = max(instance.Flag, x.verdicts[sanitiseImpossible])
 	}
 	x.add(instance.Hit{Rule: table[r].Name, Verdict: v, Path: path, Why: why}, r)
 }
@@ -339,6 +340,9 @@ func (x *inspection) add(h instance.Hit, r rule) {
 // broken judges bytes that cannot be read on.
 func (x *inspection) broken(err error) {
 	x.done = true
+	if x.broke = true; x.quiet {
+		return
+	}
 	var e *dicom.Error
 	if !errors.As(err, &e) {
 		x.hitAt(structureMalformed, "", "the data set cannot be read")

@@ -219,7 +219,7 @@ func (w *rewrite) token(t *dicom.Token) error {
 	case dicom.Element:
 		w.x.token(t)
 		w.head, w.held, w.over, w.drop = *t, w.held[:0], false, false
-		if big := t.Length > maxHeld; big && w.x.val.mode != modeText || w.x.val.mode == modePixels || w.x.val.mode == modeDocument {
+		if m := w.x.val.mode; m == modePixels || m == modeDocument { // nothing of them is sanitised
 			return w.overflow()
 		}
 	case dicom.Value:

@@ -92,6 +92,9 @@ func (x *inspection) text(raw []byte, first, whole bool) {
 		if m&hasHigh != 0 {
 			x.marks(s)
 		}
+		if bytes.IndexByte(raw, 0x1B) >= 0 && activeTag(raw) { // what is ideographs to a reader of ISO 2022 is a script to one that is none
+			x.hit(textScript, "an active element of HTML, for who does not read the escape sequences")
+		}
 		seen, m := x.folded(s, m)
 		x.active(seen, m)
 		if short(vr) {

@@ -29,6 +29,7 @@ const (
 	modePixels        // hashed; its first bytes
 	modeDocument      // all of it, by the reader of the format
 	modePadding       // all of it must be zero
+	modeNested        // items of a sequence that is sent as UN
 )
 
 // value is the element under way and what is held of its value.
@@ -73,6 +74,8 @@ func (x *inspection) data(b []byte, last bool) {
 		}
 	case modeDocument:
 		x.document(b, last)
+	case modeNested:
+		x.nest(b, last)
 	case modePadding:
 		if len(bytes.Trim(b, "\x00")) > 0 {
 			x.hit(structureTrailing, "the padding at the end is not zero")

@@ -67,6 +67,7 @@ func (f *Forwarder) booking(ctx context.Context) {
 // book writes down what became of an attempt. The item belongs to the worker's queue again afterwards.
 func (f *Forwarder) book(ctx context.Context, o *outcome) {
 	d := o.d
+	defer o.landed()
 	var entries []instance.Entry
 	var never bool
 	if o.err == nil {
@@ -113,6 +114,7 @@ func (f *Forwarder) book(ctx context.Context, o *outcome) {
 		}
 		f.log.Error("the journal cannot note what became of a delivery; it is tried again", "number", o.it.number, "destination", d.cfg.Name, "why", err)
 		if !sleep(ctx, 500*time.Millisecond) {
+			o.slot = -1 // it stays in doubt
 			d.back(o.it)
 			return
 		}
@@ -248,6 +250,9 @@ func (f *Forwarder) owing(ctx context.Context) {
 				f.ledger.failed(err, f.now(), f.cfg.LedgerRetry+time.Second)
 				continue
 			}
+			if f.owes() == 0 && f.ledger.works() { // nothing is there to try it with
+				f.Wake()
+			}
 		}
 		for _, d := range f.dests {
 			d.mu.Lock()
@@ -263,6 +268,17 @@ func (f *Forwarder) owing(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// owes counts what the ledger is still to be told.
+func (f *Forwarder) owes() int {
+	n := 0
+	for _, d := range f.dests {
+		d.mu.Lock()
+		n += len(d.owed)
+		d.mu.Unlock()
+	}
+	return n
 }
 
 // pay tells the ledger of one delivery.

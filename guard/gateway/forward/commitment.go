@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"sync/atomic"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
@@ -35,7 +36,7 @@ const (
 )
 
 const (
-	commitBatch  = 100             // instances in one request
+	commitBatch  = 500             // instances in one request
 	commitGather = 2 * time.Second // how long deliveries are collected for it
 	// commitStay is how long an association is kept open for the report.
 	commitStay = 10 * time.Second
@@ -44,7 +45,8 @@ const (
 
 // commits is what a destination is asked to commit to. It is guarded by the destination's mutex.
 type commits struct {
-	dialer  func() *dicomnet.Dialer
+	dialer  func() (*dicomnet.Dialer, error)
+	stay    time.Duration           // how long an association is kept for the report
 	waiting map[uint64]time.Time    // delivered; when they are to be asked for
 	open    map[string]*transaction // by transaction UID
 	asked   map[uint64]string       // transaction of an instance
@@ -54,9 +56,11 @@ type commits struct {
 type transaction struct {
 	items map[string]uint64 // SOP instance: number
 	until time.Time
+	done  chan struct{} // closed when it was reported, or is given up
 }
 
 func (c *commits) init() {
+	c.stay = commitStay
 	c.waiting, c.open, c.asked = map[uint64]time.Time{}, map[string]*transaction{}, map[uint64]string{}
 }
 
@@ -82,6 +86,7 @@ func (c *commits) forget(number uint64, stays bool) {
 			}
 			if len(t.items) == 0 {
 				delete(c.open, uid)
+				close(t.done)
 			}
 		}
 	}
@@ -101,6 +106,7 @@ func (c *commits) expire(now time.Time) {
 func (c *commits) again(uid string, t *transaction, at time.Time) {
 	if c.open[uid] == t {
 		delete(c.open, uid)
+		close(t.done)
 		for _, n := range t.items {
 			delete(c.asked, n)
 			c.waiting[n] = at
@@ -136,7 +142,8 @@ func (d *destination) committing(ctx context.Context) {
 		if len(list) == 0 || idle || dialer == nil {
 			continue
 		}
-		if err := d.ask(ctx, dialer(), list); err != nil && ctx.Err() == nil {
+		err := d.ask(ctx, dialer, list)
+		if err != nil && ctx.Err() == nil {
 			d.log.Warn("the destination cannot be asked for storage commitment; it is asked again", "why", err, "hint", hintOf(err))
 			wait = min(d.cfg.BackoffMax, 30*time.Second)
 		}
@@ -144,8 +151,12 @@ func (d *destination) committing(ctx context.Context) {
 }
 
 // ask makes one request and stays for its report, for some time.
-func (d *destination) ask(ctx context.Context, dialer *dicomnet.Dialer, list []uint64) error {
-	t := &transaction{items: map[string]uint64{}, until: d.f.now().Add(d.cfg.CommitWithin)}
+func (d *destination) ask(ctx context.Context, open func() (*dicomnet.Dialer, error), list []uint64) error {
+	dialer, err := open()
+	if err != nil {
+		return err
+	}
+	t := &transaction{items: map[string]uint64{}, done: make(chan struct{}), until: d.f.now().Add(d.cfg.CommitWithin)}
 	type reference struct{ class, sop string }
 	var refs []reference
 	for _, n := range list {
@@ -174,14 +185,10 @@ func (d *destination) ask(ctx context.Context, dialer *dicomnet.Dialer, list []u
 		return err
 	}
 	dialer.Contexts = []dicomnet.Proposal{{AbstractSyntax: dicom.UIDStorageCommitmentPush, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}}
-	reported := make(chan struct{}, 1)
+	var same atomic.Bool
 	dialer.Handler = dicomnet.HandlerFunc(func(ctx context.Context, r *dicomnet.Request) dicomnet.Reply {
-		reply := d.f.EventReport(ctx, r)
-		select {
-		case reported <- struct{}{}:
-		default:
-		}
-		return reply
+		same.Store(true)
+		return d.f.EventReport(ctx, r)
 	})
 	a, err := dialer.Dial(ctx, d.cfg.Address)
 	if err != nil {
@@ -223,21 +230,20 @@ func (d *destination) ask(ctx context.Context, dialer *dicomnet.Dialer, list []u
 		d.mu.Unlock()
 		return err
 	}
-	stay := time.NewTimer(commitStay)
+	d.mu.Lock()
+	stay := time.NewTimer(d.commit.stay)
+	d.mu.Unlock()
 	defer stay.Stop()
-	for waits := true; waits; {
-		select {
-		case <-reported:
+	select {
+	case <-t.done:
+		if !same.Load() { // it opens associations of its own for that
 			d.mu.Lock()
-			_, waits = d.commit.open[uid]
+			d.commit.stay = 0
 			d.mu.Unlock()
-		case <-stay.C:
-			waits = false
-		case <-a.Done():
-			waits = false
-		case <-ctx.Done():
-			waits = false
 		}
+	case <-a.Done():
+	case <-ctx.Done():
+	case <-stay.C:
 	}
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(d.cfg.Timeouts.Close, time.Second))
 	defer cancel()

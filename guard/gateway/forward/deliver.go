@@ -22,6 +22,8 @@ import (
 type outcome struct {
 	d      *destination
 	it     *item
+	worker int
+	slot   int // in the flight file; -1: none
 	at     time.Time
 	answer Answer
 	form   form
@@ -39,7 +41,7 @@ type form struct {
 }
 
 // deliver sends one instance. It returns nil where nothing is to be written down.
-func (d *destination) deliver(ctx context.Context, s Sender, it *item, slot int) *outcome {
+func (d *destination) deliver(ctx context.Context, s Sender, it *item, worker int) *outcome {
 	v := d.f.d.Vault
 	rec, err := v.Get(ctx, it.number)
 	if errors.Is(err, instance.ErrNotFound) {
@@ -58,7 +60,7 @@ func (d *destination) deliver(ctx context.Context, s Sender, it *item, slot int)
 		d.lost(it)
 		return nil
 	}
-	o := &outcome{d: d, it: it, at: d.f.now().UTC()}
+	o := &outcome{d: d, it: it, worker: worker, slot: -1, at: d.f.now().UTC()}
 	if d.cfg.Age > 0 && o.at.Sub(rec.Received) > d.cfg.Age {
 		why := to.Why
 		if why == "" {
@@ -86,15 +88,15 @@ func (d *destination) deliver(ctx context.Context, s Sender, it *item, slot int)
 		d.f.again++
 		d.f.mu.Unlock()
 	}
-	d.f.flight.set(slot, it.number)
+	o.slot = d.f.flight.begin(it.number)
 	o.answer, err = s.Send(ctx, &Item{Number: it.number, SOPClass: rec.SOPClass, SOPInstance: f.sop, TransferSyntax: f.syntax, CallingAE: rec.Sender.CallingAE,
 		Urgent: d.f.urgent(it.theatre), Size: f.size, Data: f.data, Others: d.others()})
-	d.f.flight.set(slot, 0)
 	var damaged *damagedError
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		d.back(it) // the gateway is being stopped; it is sent again
+		o.landed() // the gateway is being stopped; it is sent again
+		d.back(it)
 		return nil
 	case errors.As(err, &damaged):
 		o.err = &failure{class: permanent, err: damaged, hint: hintOf(damaged)}
@@ -116,7 +118,16 @@ func (d *destination) settled(o *outcome) *outcome {
 	case o.err == nil:
 		d.works(true)
 	case o.err.class == unreachable:
-		d.failed(o.err)
+		o.landed()
+		if o.err.status != "" {
+			// It may be this one alone: another is tried first.
+			d.failed(o.err)
+			d.later(o.it, d.cfg.BackoffMax)
+			return nil
+		}
+		if !d.crowded(o.worker) {
+			d.failed(o.err)
+		}
 		d.back(o.it)
 		return nil
 	case o.err.class == interrupted:
@@ -125,6 +136,14 @@ func (d *destination) settled(o *outcome) *outcome {
 		d.works(false)
 	}
 	return o
+}
+
+// landed: what became of an attempt is written down, or nothing was sent.
+func (o *outcome) landed() {
+	if o.slot >= 0 {
+		o.d.f.flight.end(o.slot)
+		o.slot = -1
+	}
 }
 
 // reason is why the destination does not work.
@@ -201,7 +220,7 @@ func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, e
 		return nil, &failure{class: permanent, err: errors.New("its bytes are not kept any more")}
 	}
 	if err != nil {
-		return nil, &failure{class: permanent, err: err, hint: hintOf(err)}
+		return nil, &failure{class: transient, err: err, hint: hintOf(err)}
 	}
 	if d.deid == nil && to == "" {
 		return &form{sop: r.SOPInstance, syntax: r.TransferSyntax, digest: r.DataSet, size: src.Size(), data: newChecked(src, src.Size(), r.DataSet), close: func() { _ = src.Close() }}, nil

@@ -21,7 +21,6 @@ type destination struct {
 	deid instance.Transformer
 	open func() (Sender, error)
 	log  *slog.Logger
-	slot int // first of its slots in the flight file
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when there may be something to do
@@ -31,6 +30,8 @@ type destination struct {
 	commit  commits
 	paused  bool
 	rest    time.Time // nothing is sent before
+	most    int       // associations that it lets have, until then; 0: as many as are configured
+	until   time.Time
 	fails   int       // in a row
 	since   time.Time // of the first of them
 	why     string
@@ -129,7 +130,10 @@ func (d *destination) next(i int) (it *item, wait time.Duration, changed chan st
 		wait = min(wait, max(later.Sub(now), time.Millisecond))
 	}
 	// After a failure one tries. Otherwise there are as many at work as have something to do.
-	if i > 0 && (d.fails > 0 || d.q.ready <= i) {
+	if d.most > 0 && now.After(d.until) {
+		d.most = 0
+	}
+	if i > 0 && (d.fails > 0 || d.q.ready <= i || d.most > 0 && i >= d.most) {
 		return nil, wait, changed
 	}
 	down := d.f.ledger.down(now)
@@ -172,12 +176,12 @@ func (d *destination) work(ctx context.Context, i int) {
 		if s == nil {
 			var err error
 			if s, err = d.open(); err != nil {
-				d.failed(&failure{class: unreachable, err: err})
+				d.failed(&failure{class: unreachable, err: err, hint: hintOf(err)})
 				d.back(it)
 				continue
 			}
 		}
-		o := d.deliver(ctx, s, it, d.slot+i)
+		o := d.deliver(ctx, s, it, i)
 		used = time.Now()
 		if o != nil {
 			d.f.books <- o
@@ -198,6 +202,22 @@ func (d *destination) lost(it *item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.q.remove(it.number)
+}
+
+// fewer is how long a destination that let the gateway have fewer associations is asked for no more.
+const fewer = time.Minute
+
+// crowded notes that worker i could not have an association while others of the destination work: it is not down,
+// it only has no more. False: it is down.
+func (d *destination) crowded(i int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.f.now()
+	if i == 0 || d.fails > 0 || now.Sub(d.success) > fewer {
+		return false
+	}
+	d.most, d.until = i, now.Add(fewer)
+	return true
 }
 
 // failed notes that the destination as a whole does not work.

@@ -11,14 +11,24 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 )
 
-// flight remembers which instances are being sent, in a file that is not flushed: it survives a
-// kill, and only counts.
-type flight struct{ f *os.File }
+// flight remembers which instances are being sent, or were and are not written down, in a file that is not
+// flushed: it survives a kill, and only counts.
+type flight struct {
+	f *os.File
+
+	mu    sync.Mutex
+	free  []int
+	slots int
+}
+
+// maxSlots bounds the file.
+const maxSlots = 1 << 14
 
 // openFlight returns what was being sent when the last process ended.
-func openFlight(dir string, slots int) (*flight, []uint64, error) {
+func openFlight(dir string) (*flight, []uint64, error) {
 	if dir == "" {
 		return &flight{}, nil, nil
 	}
@@ -29,7 +39,7 @@ func openFlight(dir string, slots int) (*flight, []uint64, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b := make([]byte, 8*maxDestinations*maxAssociations)
+	b := make([]byte, 8*maxSlots)
 	n, _ := f.ReadAt(b, 0) // what cannot be read is not counted
 	var out []uint64
 	for at := 0; at+8 <= n; at += 8 {
@@ -37,18 +47,37 @@ func openFlight(dir string, slots int) (*flight, []uint64, error) {
 			out = append(out, v)
 		}
 	}
-	clear(b)
-	_, err = f.WriteAt(b[:max(8*slots, n)], 0)
-	if err != nil {
+	if err := f.Truncate(0); err != nil {
 		_ = f.Close()
 		return nil, nil, err
 	}
-	return &flight{f}, out, nil
+	return &flight{f: f}, out, nil
 }
 
-// set says that a slot sends an instance; 0: nothing.
-func (f *flight) set(slot int, number uint64) {
-	if f.f == nil {
+// begin notes that an instance is sent, and where.
+func (f *flight) begin(number uint64) (slot int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.free); n > 0 {
+		slot, f.free = f.free[n-1], f.free[:n-1]
+	} else {
+		slot = f.slots
+		f.slots++
+	}
+	f.write(slot, number)
+	return slot
+}
+
+// end notes that what became of it is written down, or that it was not sent.
+func (f *flight) end(slot int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.free = append(f.free, slot)
+	f.write(slot, 0)
+}
+
+func (f *flight) write(slot int, number uint64) {
+	if f.f == nil || slot >= maxSlots {
 		return
 	}
 	var b [8]byte
@@ -95,6 +124,8 @@ func (f *Forwarder) writePaused() error {
 	if f.d.Dir == "" {
 		return nil
 	}
+	f.steering.Lock()
+	defer f.steering.Unlock()
 	var p paused
 	for _, d := range f.dests {
 		d.mu.Lock()

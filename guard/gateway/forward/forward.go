@@ -62,6 +62,8 @@ type Forwarder struct {
 	flight *flight
 	ledger ledgerState
 
+	steering sync.Mutex // one writes down what is paused at a time
+
 	mu      sync.Mutex
 	orphans map[string]map[uint64]bool // what waits for destinations that are not configured
 	doubt   int                        // instances that were being sent when the gateway ended last
@@ -124,14 +126,9 @@ func New(cfg Config, d Deps) (*Forwarder, error) {
 
 // Run forwards until ctx ends, then finishes or aborts what is being sent, and returns.
 func (f *Forwarder) Run(ctx context.Context) error {
-	slots := 0
-	for _, d := range f.dests {
-		d.slot = slots
-		slots += d.cfg.Associations
-	}
 	var err error
 	var doubt []uint64
-	if f.flight, doubt, err = openFlight(f.d.Dir, slots); err != nil {
+	if f.flight, doubt, err = openFlight(f.d.Dir); err != nil {
 		return fmt.Errorf("forward: %w", err)
 	}
 	defer f.flight.close()
@@ -142,6 +139,11 @@ func (f *Forwarder) Run(ctx context.Context) error {
 			return nil
 		}
 		return fmt.Errorf("forward: %w", err)
+	}
+	if f.d.LedgerReady != nil {
+		if err := f.d.LedgerReady(ctx); err != nil {
+			f.ledger.failed(err, f.now(), f.cfg.LedgerRetry+time.Second)
+		}
 	}
 	// Bookkeeping outlives the senders: what was sent is written down.
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -3,12 +3,14 @@
 package forward
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -316,7 +318,7 @@ func TestTheTheatreWithACaseGoesFirstNewestStudyFirst(t *testing.T) {
 	b := newBench(t)
 	peer := newSCP(t, "0")
 	d := quick("pacs", peer.port)
-	d.Associations, d.Age = 1, 0
+	d.Associations, d.Age = 1, -1
 	b.start(d)
 	if err := b.f.Steer("pacs", ActionPause); err != nil {
 		t.Fatal(err)
@@ -405,5 +407,166 @@ func TestEchoGoesStepByStep(t *testing.T) {
 	}
 	if e := b.f.Echo(t.Context(), "nowhere"); e.OK || e.What == "" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// committer is a destination that answers requests for storage commitment as a test says.
+type committer struct {
+	*scp
+	answer func(n int, uid string) (report, ok bool)
+	asked  atomic.Int64
+}
+
+func newCommitter(t *testing.T, answer func(n int, uid string) (report, ok bool)) *committer {
+	t.Helper()
+	c := &committer{answer: answer}
+	c.scp = newSCP(t, "0", func(s *dicomnet.Server) {
+		s.Services = append(s.Services, dicomnet.Service{AbstractSyntax: dicom.UIDStorageCommitmentPush})
+		s.Handler = c
+	})
+	return c
+}
+
+// Handle implements dicomnet.Handler.
+func (c *committer) Handle(ctx context.Context, r *dicomnet.Request) dicomnet.Reply {
+	if r.Command.Field != dimse.NActionRQ {
+		return c.scp.Handle(ctx, r)
+	}
+	n := int(c.asked.Add(1))
+	transactionUID, list, _, err := ParseCommitment(r.Data, r.Context.TransferSyntax)
+	if err != nil {
+		return dicomnet.Reply{Status: 0x0110}
+	}
+	syntax, _ := dicom.SyntaxOf(r.Context.TransferSyntax)
+	var ok, failed []func()
+	var b bytes.Buffer
+	w := dicom.NewWriter(&b, syntax)
+	for _, uid := range list {
+		report, good := c.answer(n, uid)
+		item := func() {
+			w.Text(0x00081150, dicom.UI, ctStorage)
+			w.Text(0x00081155, dicom.UI, uid)
+			if !good {
+				w.Uint16(0x00081197, dicom.US, 0x0112)
+			}
+		}
+		switch {
+		case !report:
+		case good:
+			ok = append(ok, item)
+		default:
+			failed = append(failed, item)
+		}
+	}
+	if len(ok)+len(failed) == 0 {
+		return dicomnet.Reply{}
+	}
+	w.Text(0x00081195, dicom.UI, transactionUID)
+	event := uint16(eventComplete)
+	if len(failed) > 0 {
+		w.Sequence(tagFailedSOPSequence, failed...)
+		event = eventFailures
+	}
+	if len(ok) > 0 {
+		w.Sequence(dicom.TagReferencedSOPSequence, ok...)
+	}
+	if err := w.Close(); err != nil {
+		return dicomnet.Reply{Status: 0x0110}
+	}
+	go func() { // behind the answer, on the same association
+		_, _ = r.Association.EventReport(context.WithoutCancel(ctx), dicomnet.Object{SOPClass: dicom.UIDStorageCommitmentPush, SOPInstance: commitmentInstance, Type: event, Data: &b}, nil)
+	}()
+	return dicomnet.Reply{}
+}
+
+func TestWhatIsNotCommittedIsSentAgainAndWhatIsNotReportedAskedAgain(t *testing.T) {
+	b := newBench(t)
+	const lazy, bad = "1.2.826.0.1.3680043.8.498.7.2", "1.2.826.0.1.3680043.8.498.7.3"
+	peer := newCommitter(t, func(n int, uid string) (bool, bool) {
+		switch {
+		case uid == lazy:
+			return n > 2, true
+		case uid == bad:
+			return true, n > 2
+		}
+		return true, true
+	})
+	d := quick("pacs", peer.port)
+	d.Commitment, d.CommitWithin = true, 50*time.Millisecond
+	b.start(d)
+	var all []instance.Record
+	for n := range 5 {
+		all = append(all, b.bring(n))
+	}
+	for _, r := range all {
+		got := b.becomes(r.Number, instance.Committed)
+		if r.SOPInstance == bad && got.Attempts < 2 {
+			t.Errorf("%+v", got)
+		}
+	}
+	counts := map[string]int{}
+	for _, a := range peer.list() {
+		counts[a.uid]++
+	}
+	if counts[bad] < 2 || counts[lazy] != 1 {
+		t.Errorf("%v", counts)
+	}
+	if err := b.f.CommitmentReport(t.Context(), "1.2.3", nil, nil); !errors.Is(err, ErrTransaction) {
+		t.Error(err)
+	}
+}
+
+func TestADestinationWithRoomForOneAssociationIsNotDown(t *testing.T) {
+	b := newBench(t)
+	peer := newSCP(t, "0", func(s *dicomnet.Server) { s.MaxAssociations = 1 })
+	d := quick("pacs", peer.port)
+	d.Associations = 4
+	b.start(d)
+	first := b.bring(1000)
+	b.becomes(first.Number, instance.Delivered)
+	for n := range 60 {
+		b.bring(n)
+	}
+	eventually(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 61 })
+	if s := b.f.Destinations()[0]; !s.Failure.IsZero() {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestOneInstanceThatADestinationHasNoRoomForDoesNotHoldUpOthers(t *testing.T) {
+	b := newBench(t)
+	peer := newSCP(t, "0")
+	const large = "1.2.826.0.1.3680043.8.498.7.1"
+	peer.status = func(_ int, uid string) dimse.Status {
+		if uid == large {
+			return 0xA700
+		}
+		return 0
+	}
+	b.start(quick("pacs", peer.port))
+	r := b.bring(1)
+	for n := range 20 {
+		b.becomes(b.bring(n+2).Number, instance.Delivered)
+	}
+	if d := b.get(r.Number).Deliveries[0]; d.State != instance.Waiting || d.Attempts != 0 {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestALedgerThatIsAwayFromTheStartHoldsClosedRoutes(t *testing.T) {
+	b := newBench(t)
+	peer := newSCP(t, "0")
+	b.book.broken(errAway)
+	b.start(quick("pacs", peer.port))
+	eventually(t, "the route is closed", func() bool { return b.f.Routes()[0].State == "closed" })
+	r := b.bring(1)
+	eventually(t, "it is in the queue", func() bool { return b.f.Destinations()[0].Waiting == 1 })
+	if len(peer.list()) != 0 {
+		t.Error("it went, and nobody could record it")
+	}
+	b.book.broken(nil)
+	b.becomes(r.Number, instance.Delivered)
+	if s := b.f.Routes()[0]; s.State != "ok" {
+		t.Errorf("%+v", s)
 	}
 }

@@ -159,9 +159,7 @@ func TestDcmqrscpKeepsWhatItGets(t *testing.T) {
 		b.becomes(r.Number, instance.Delivered)
 	}
 	// dcmqrscp writes data sets anew; that they are there is what it can tell.
-	if got := stored(t, storage); len(got) != 20 {
-		t.Errorf("%d are there", len(got))
-	}
+	eventually(t, "all are there", func() bool { return len(stored(t, storage)) == 20 })
 }
 
 // orthanc starts Orthanc, which reports to moveTo, and returns its DICOM port and the root of its DICOMweb.

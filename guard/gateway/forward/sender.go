@@ -63,11 +63,30 @@ func (f *Forwarder) opener(d *destination) (func() (Sender, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Kind == KindSTOW {
-		return stowOpener(c, sec)
+	// Files are read again for every sender: certificates are renewed while the gateway runs.
+	current := func() (*security, error) {
+		if c.TLS == TLSFile {
+			return f.security(c)
+		}
+		return sec, nil
 	}
-	d.commit.dialer = func() *dicomnet.Dialer { return sec.dialer(c) }
-	return func() (Sender, error) { return &dimseSender{c: c, sec: sec}, nil }, nil
+	if c.Kind == KindSTOW {
+		return stowOpener(c, current)
+	}
+	d.commit.dialer = func() (*dicomnet.Dialer, error) {
+		sec, err := current()
+		if err != nil {
+			return nil, err
+		}
+		return sec.dialer(c), nil
+	}
+	return func() (Sender, error) {
+		sec, err := current()
+		if err != nil {
+			return nil, err
+		}
+		return &dimseSender{c: c, sec: sec}, nil
+	}, nil
 }
 
 // security is how a destination is known.

@@ -44,11 +44,19 @@ func stowClient(c Destination, sec *security) (*dicomweb.Client, *answering, err
 	return client, a, err
 }
 
-func stowOpener(c Destination, sec *security) (func() (Sender, error), error) {
+func stowOpener(c Destination, current func() (*security, error)) (func() (Sender, error), error) {
+	sec, err := current()
+	if err != nil {
+		return nil, err
+	}
 	if _, _, err := stowClient(c, sec); err != nil {
 		return nil, err
 	}
 	return func() (Sender, error) {
+		sec, err := current()
+		if err != nil {
+			return nil, err
+		}
 		client, rt, err := stowClient(c, sec)
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/asepsis/asepsis/guard/gateway/instance"
@@ -35,26 +36,42 @@ func (j *Journal) Open(ctx context.Context, number uint64) (instance.Content, er
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	for try := 0; ; try++ {
+		c, e, err := j.reader(ctx, number)
+		if try < 5 && errors.Is(err, instance.ErrNotFound) && e != nil {
+			// It may have been moved in between, and the segment that it was in used anew.
+			if again, err := j.envelope(ctx, number); err == nil && !slices.Equal(again.Extents, e.Extents) {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
+}
+
+func (j *Journal) reader(ctx context.Context, number uint64) (*content, *envelope, error) {
 	unlock := j.reading(number) // Destroyed waits for readers
 	e, err := j.envelope(ctx, number)
 	if err != nil {
 		unlock()
-		return nil, err
+		return nil, nil, err
 	}
 	if e.Record.State == instance.Destroyed || e.Record.State == instance.Refused || len(e.Extents) == 0 && e.Record.Bytes > 0 {
 		unlock()
-		return nil, instance.ErrNotFound
+		return nil, e, instance.ErrNotFound
 	}
 	if j.damaged(number) {
 		unlock()
-		return nil, ErrDamaged
+		return nil, e, ErrDamaged
 	}
 	c, err := j.content(e.Extents, e.Record.Bytes, unlock)
 	if err != nil {
 		unlock()
-		return nil, err
+		return nil, e, err
 	}
-	return c, nil
+	return c, e, nil
 }
 
 // content opens size bytes at extents. An error leaves closed uncalled.

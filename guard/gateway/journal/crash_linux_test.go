@@ -155,11 +155,12 @@ func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
 	all, numbers := map[int]*said{}, map[uint64]int{}
 	from := 0
 	for round := range rounds {
+		last := map[int]*said{}
 		for n, s := range killed(t, dir, from, 30+round*37%120) {
 			if was, ok := numbers[s.number]; ok {
 				t.Fatalf("round %d: number %d was given to instances %d and %d", round, s.number, was, n)
 			}
-			all[n], numbers[s.number] = s, n
+			all[n], last[n], numbers[s.number] = s, s, n
 			from = max(from, n+20)
 		}
 		func() {
@@ -167,6 +168,10 @@ func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
 			defer j.Close()
 			if r := j.Recovery(); r.Lost > 0 || r.Missing > 0 {
 				t.Fatalf("round %d: %+v", round, r)
+			}
+			if round%10 != 9 && round != rounds-1 {
+				check(t, j, last)
+				return
 			}
 			check(t, j, all)
 			if bad, err := j.Scrub(t.Context(), 0); err != nil || len(bad) > 0 {
@@ -405,13 +410,6 @@ func TestWhatAPowerCutLeavesOfTheLastGroupIsSettled(t *testing.T) {
 			}
 		})
 	}
-}
-
-// crash ends a journal as a kill does: nothing is written any more.
-func crash(j *Journal) {
-	_, _ = j.drafts.shut()
-	j.closed.Store(true)
-	j.release()
 }
 
 func patch(t *testing.T, path string, at int64, b []byte) {

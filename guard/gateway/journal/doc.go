@@ -29,7 +29,7 @@
 // # How
 //
 // A draft appends to a lane, a stretch of a segment that nobody else writes to. Nothing
-// is created, renamed or preallocated for an instance. Seal hands the record to the log,
+// is created, renamed or preallocated for an instance; the next segment is made before it is needed. Seal hands the record to the log,
 // and everybody who waits at that moment shares one flush of the log and one of each segment that was
 // written to, both at the same time. That a record may reach the disk before its bytes is settled when the
 // journal is opened: the bytes of records behind the last point that was known to be durable are compared with
@@ -38,7 +38,7 @@
 // The log is the truth. When it has grown to a multiple of what is needed, the oldest
 // file is read, what in it still counts is appended again, and the file is used anew. What is
 // awaited (a delivery that waits or was given up, quarantine) is known in memory by
-// some 250 bytes an instance; the record itself is read from the log. Records of which nothing is awaited go to
+// some 350 bytes an instance; the record itself is read from the log. Records of which nothing is awaited go to
 // the history, in batches, and from there come lists over millions. A damaged history is set
 // aside and costs lists of the past, never an instance.
 //

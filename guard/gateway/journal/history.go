@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -41,6 +42,8 @@ type history struct {
 	filter *filter
 	damage time.Time // when it was set aside
 	swept  time.Time // when old records were deleted
+
+	failing atomic.Bool // it was said that it cannot be used
 }
 
 const historySchema = `
@@ -199,7 +202,11 @@ func (h *history) write(ctx context.Context, list []*envelope) error {
 			return err
 		}
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	h.failing.Store(false)
+	return nil
 }
 
 // deliveriesText is what lists by destination look at: "|pacs=delivered|".
@@ -323,7 +330,9 @@ func (h *history) suspect(err error) {
 			return
 		}
 	}
-	h.log.Warn("the journal's history cannot be written; its records stay in the log", "error", err)
+	if !h.failing.Swap(true) {
+		h.log.Warn("the journal's history cannot be used; its records stay in the log", "error", err)
+	}
 }
 
 // due reports whether old records are to be deleted.

@@ -49,12 +49,12 @@ func (j *Journal) reclaimDue(now time.Time) {
 		j.space.mu.Lock()
 		low := j.space.known && j.space.free < int64(j.cfg.Warn)
 		j.space.mu.Unlock()
+		if low && j.segs.dropSpares() {
+			j.space.measure(now)
+			continue // that may be enough
+		}
 		if !due && !over && !low || !j.reclaim(low && !due) {
 			return
-		}
-		if low {
-			j.segs.dropSpares()
-			j.space.measure(now)
 		}
 	}
 }
@@ -273,11 +273,13 @@ func (s *segments) punch(extents []extent) error {
 }
 
 // dropSpares gives the files back that were kept to be used anew.
-func (s *segments) dropSpares() {
+func (s *segments) dropSpares() (some bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	some = len(s.spare) > 0
 	for _, path := range s.spare {
 		_ = os.Remove(path)
 	}
 	s.spare = nil
+	return some
 }

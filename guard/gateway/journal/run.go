@@ -32,6 +32,7 @@ func (j *Journal) Run(ctx context.Context) error {
 		}
 	})
 	wg.Go(func() { j.keeping(ctx) })
+	wg.Go(func() { j.preparing(ctx) })
 	wg.Wait()
 	return j.Close()
 }
@@ -54,6 +55,21 @@ func (j *Journal) keeping(ctx context.Context) {
 			j.pay(ctx)
 		}
 		j.Tidy(ctx)
+	}
+}
+
+// preparing keeps a segment ready for the one that is being filled.
+func (j *Journal) preparing(ctx context.Context) {
+	for {
+		// Of a new file there must be more than what makes people be told.
+		free, err := j.segs.free()
+		roomy := err == nil && free-j.segs.size > int64(j.cfg.Warn) && !j.space.short()
+		if err := j.segs.prepare(ctx, roomy); err != nil && ctx.Err() == nil && !errors.Is(err, instance.ErrFull) {
+			j.log.Warn("a segment of the journal cannot be prepared", "error", err)
+		}
+		if !wait(ctx, 200*time.Millisecond) {
+			return
+		}
 	}
 }
 

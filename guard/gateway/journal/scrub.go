@@ -4,6 +4,7 @@ package journal
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -92,6 +93,7 @@ func (j *Journal) Scrub(ctx context.Context, rate int64) ([]uint64, error) {
 		e, err := j.envelope(ctx, number)
 		same := true
 		if err == nil && len(e.Extents) > 0 {
+			j.segs.uncache(e.Extents)
 			same, err = j.same(ctx, e)
 		}
 		unlock()
@@ -113,6 +115,16 @@ func (j *Journal) Scrub(ctx context.Context, rate int64) ([]uint64, error) {
 	j.faults.scrubs.Round = j.now()
 	j.faults.mu.Unlock()
 	return bad, nil
+}
+
+// uncache has what follows read from the disk, not from memory, which would say nothing about it.
+func (s *segments) uncache(extents []extent) {
+	for _, e := range extents {
+		if f, err := os.Open(s.path(e.segment)); err == nil {
+			forget(f, e.off, pages(e.n))
+			_ = f.Close() // it was only asked about
+		}
+	}
 }
 
 // wait returns false when ctx ended.

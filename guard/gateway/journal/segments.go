@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,7 +82,9 @@ type segments struct {
 	lanes  []*lane // nobody's
 	holes  []*lane // given back by drafts that were discarded
 	spare  []string
-	spares int // names of spares that were used
+	spares int       // names of spares that were used
+	began  time.Time // when the active one was begun
+	brisk  bool      // the one before was full after less than briskFill
 }
 
 // lane is a stretch of a segment that one draft at a time appends to.
@@ -166,7 +169,10 @@ func (s *segments) begin(was *segment) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seg := &segment{id: id, file: f, needed: map[uint64]int64{}, idle: s.now(), last: s.now()}
+	now := s.now()
+	s.brisk = was != nil && now.Sub(s.began) < briskFill
+	s.began = now
+	seg := &segment{id: id, file: f, needed: map[uint64]int64{}, idle: now, last: now}
 	s.byID[id] = seg
 	s.active = seg
 	for _, l := range append(s.lanes, s.holes...) { // all of was
@@ -359,8 +365,52 @@ func (s *segments) oldest() *segment {
 	return best
 }
 
-// keptSpares is how many files are kept for being used anew.
-const keptSpares = 2
+// keptSpares is how many files are kept for being used anew: a flush of what was written before costs half
+// as much as one of what is written for the first time.
+const keptSpares = 8
+
+// briskFill: when segments are full sooner, the disk has better things to do than to prepare them.
+const briskFill = time.Second
+
+// prepare makes a spare, if there is none, before it is asked for. It does so out of the way of instances.
+func (s *segments) prepare(ctx context.Context, roomy bool) error {
+	s.mu.Lock()
+	needed := len(s.spare) == 0 && roomy
+	brisk := s.brisk
+	s.spares++
+	path := filepath.Join(s.dir, fmt.Sprintf("free-new-%d", s.spares))
+	s.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = preallocate(f, s.size); err == nil && !brisk {
+		piece := make([]byte, 1<<20)
+		for at := int64(0); at < s.size && err == nil; at += int64(len(piece)) {
+			if err = context.Cause(ctx); err == nil {
+				_, err = f.WriteAt(piece[:min(int64(len(piece)), s.size-at)], at)
+				writeback(f, at, int64(len(piece)))
+			}
+		}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		_ = os.Remove(path)
+		return diskError(err)
+	}
+	s.mu.Lock()
+	s.spare = append(s.spare, path)
+	s.mu.Unlock()
+	return nil
+}
 
 // drop gives a segment's room back. False: it is in use again.
 func (s *segments) drop(seg *segment) (bool, error) {

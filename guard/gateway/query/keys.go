@@ -18,8 +18,7 @@ type key struct {
 
 // keys collects the attributes of an identifier with their values.
 type keys struct {
-	list    []key
-	studies []string
+	list []key
 }
 
 // maxKeys bounds an identifier.

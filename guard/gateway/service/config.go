@@ -57,15 +57,15 @@ func (c Config) Validate() error {
 	var errs []error
 	errs = append(errs, c.Config.Validate())
 	known := map[string]bool{}
-	for _, d := range c.Forward.Destinations {
+	for i, d := range c.Forward.Destinations {
 		known[d.Name] = true
 		if _, ok := c.Deid.Profiles[d.Deid]; d.Deid != "" && !ok {
-			errs = append(errs, config.Invalid("forward", "gateway.deidentification.profiles has them", "the destination %q wants the de-identification profile %q, which does not exist", d.Name, d.Deid))
+			errs = append(errs, config.Invalid(fmt.Sprintf("forward.destinations[%d].deid", i), "gateway.deidentification.profiles has them", "there is no de-identification profile %q", d.Deid))
 		}
 	}
 	for i, d := range c.Query.Destinations {
 		if !known[d.Destination] {
-			errs = append(errs, config.Invalid("query", "name one of gateway.forward.destinations", "move_destinations[%d]: there is no destination %q", i, d.Destination))
+			errs = append(errs, config.Invalid(fmt.Sprintf("query.move_destinations[%d].destination", i), "name one of gateway.forward.destinations", "there is no destination %q", d.Destination))
 		}
 	}
 	seen := map[string]bool{}

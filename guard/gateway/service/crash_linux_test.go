@@ -157,7 +157,7 @@ func sender(ctx context.Context, t testing.TB, port string, uids <-chan string, 
 // TestNothingThatWasAcknowledgedIsLostWhenTheGatewayIsKilled sends instances through a gateway that
 // is killed again and again, to a processor that is away half of the time.
 func TestNothingThatWasAcknowledgedIsLostWhenTheGatewayIsKilled(t *testing.T) {
-	instances, kills, size, between := 200, 3, 16, 400*time.Millisecond
+	instances, kills, size, between := 120, 3, 16, 300*time.Millisecond
 	if os.Getenv("ASEPSIS_TEST_SLOW") != "" {
 		instances, kills, size, between = 10_000, 20, 100, 3*time.Second
 	}
@@ -209,9 +209,10 @@ func TestNothingThatWasAcknowledgedIsLostWhenTheGatewayIsKilled(t *testing.T) {
 	x.down()
 	x.up()
 	limit := time.Now().Add(5 * time.Minute)
-	for len(x.received()) < instances && time.Now().Before(limit) {
+	for x.files() < instances && time.Now().Before(limit) {
 		time.Sleep(50 * time.Millisecond)
 	}
+	until(t, "the last of them to be whole", func() bool { return len(x.received()) == instances })
 	g.end(syscall.SIGTERM)
 	got := x.received()
 	for i := range instances {

@@ -114,7 +114,7 @@ func newProcessor(t testing.TB) *processor {
 func (x *processor) up() {
 	x.t.Helper()
 	x.out = &output{}
-	x.cmd = exec.Command("storescp", "-v", "-aet", "XR1", "-od", x.dir, "+B", "-uf", x.port)
+	x.cmd = exec.Command("storescp", "-v", "--fork", "-aet", "XR1", "-od", x.dir, "+B", "-uf", x.port)
 	x.cmd.Stdout, x.cmd.Stderr = x.out, x.out
 	if err := x.cmd.Start(); err != nil {
 		x.t.Fatal(err)
@@ -134,6 +134,16 @@ func (x *processor) down() {
 		_ = x.cmd.Wait()
 		x.cmd = nil
 	}
+}
+
+// files is how many files there are.
+func (x *processor) files() int {
+	x.t.Helper()
+	list, err := os.ReadDir(x.dir)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return len(list)
 }
 
 // received are the data sets that came, by file name.

@@ -19,7 +19,7 @@ import (
 func (s *Service) fill(o *control.Overview) {
 	o.Listeners = s.gateway.Listeners()
 	o.Disk = s.journal.Disk()
-	why, since, owed := s.gateway.Ledger()
+	since, owed, why := s.gateway.Ledger()
 	if why != nil {
 		o.Ledger = control.Dependency{State: "down", Why: why.Error(), Hint: "see asepsis ledger status, and the disk that the ledger is on", Since: since}
 	} else if owed > 0 && o.Ledger.State == "ok" {

@@ -3,10 +3,12 @@
 package steer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -175,9 +177,56 @@ func (s *Steer) EchoTo(ctx context.Context, destination string) (control.Echo, e
 	return s.d.Forward.Echo(ctx, destination), nil
 }
 
-// Instances implements control.Control.
+// Instances implements control.Control. A SOP instance UID under which nothing came may
+// be that under which something went, de-identified: then the newest deliveries are
+// looked through.
 func (s *Steer) Instances(ctx context.Context, q instance.Query) ([]instance.Record, error) {
-	return s.d.Vault.List(ctx, q)
+	list, err := s.d.Vault.List(ctx, q)
+	if err != nil || len(list) > 0 || q.SOPInstance == "" || q.Before != 0 {
+		return list, refused(err)
+	}
+	return s.sentAs(ctx, q)
+}
+
+// maxLooked bounds how many deliveries are looked through for a UID that nothing came under.
+const maxLooked = 20_000
+
+// sentAs finds instances by the UID under which they went.
+func (s *Steer) sentAs(ctx context.Context, q instance.Query) ([]instance.Record, error) {
+	uid, most := q.SOPInstance, q.Limit
+	if most <= 0 {
+		most = 100
+	}
+	q.SOPInstance, q.Limit = "", 1000
+	var out []instance.Record
+	for _, state := range []instance.DeliveryState{instance.Delivered, instance.Committed} {
+		if q.Delivery != "" && q.Delivery != state {
+			continue
+		}
+		p := q
+		p.Delivery = state
+		for looked := 0; looked < maxLooked && len(out) < most; {
+			list, err := s.d.Vault.List(ctx, p)
+			if err != nil {
+				return nil, refused(err)
+			}
+			for i := range list {
+				if wentAs(&list[i], uid) && !slices.ContainsFunc(out, func(r instance.Record) bool { return r.Number == list[i].Number }) && len(out) < most {
+					out = append(out, list[i])
+				}
+			}
+			if looked += len(list); len(list) < p.Limit {
+				break
+			}
+			p.Before = list[len(list)-1].Number
+		}
+	}
+	slices.SortFunc(out, func(a, b instance.Record) int { return cmp.Compare(b.Number, a.Number) })
+	return out, nil
+}
+
+func wentAs(r *instance.Record, uid string) bool {
+	return slices.ContainsFunc(r.Deliveries, func(d instance.Delivery) bool { return d.SOPInstance == uid })
 }
 
 // Instance implements control.Control.

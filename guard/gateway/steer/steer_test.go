@@ -356,3 +356,31 @@ func TestOverTheRealJournal(t *testing.T) {
 		t.Errorf("what waits to be sent: %+v, %v", l, err)
 	}
 }
+
+func TestAnInstanceIsFoundByTheUIDUnderWhichItWent(t *testing.T) {
+	f := newFixture(t)
+	for n := range 3 {
+		r, err := f.Put(t.Context(), steertest.Image(9, n+1, ""), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Vault.Change(t.Context(), r.Number, func(x *instance.Record) error {
+			x.Deliveries[0].State, x.Deliveries[0].SOPInstance = instance.Delivered, fmt.Sprintf("2.25.%d", n)
+			if n == 2 {
+				x.Deliveries[0].State = instance.Committed
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for uid, want := range map[string]int{"2.25.0": 1, "2.25.2": 1, "2.25.9": 0} {
+		list, err := f.Instances(t.Context(), instance.Query{SOPInstance: uid})
+		if err != nil || len(list) != want || want == 1 && list[0].Deliveries[0].SOPInstance != uid {
+			t.Errorf("%s: %d, %v", uid, len(list), err)
+		}
+	}
+	if list, err := f.Instances(t.Context(), instance.Query{SOPInstance: "2.25.0", Delivery: instance.Committed}); err != nil || len(list) != 0 {
+		t.Errorf("of what was committed: %v, %v", list, err)
+	}
+}

@@ -133,7 +133,7 @@ func asked(r *instance.Record, q *instance.Query) bool {
 	switch {
 	case q.Before != 0 && r.Number >= q.Before,
 		q.Study != "" && r.Study != q.Study,
-		q.SOPInstance != "" && r.SOPInstance != q.SOPInstance && !delivery(func(d *instance.Delivery) bool { return d.SOPInstance == q.SOPInstance }),
+		q.SOPInstance != "" && r.SOPInstance != q.SOPInstance,
 		q.Device != "" && r.Sender.Device != q.Device,
 		q.Theatre != "" && r.Sender.Theatre != q.Theatre,
 		len(q.States) > 0 && !slices.Contains(q.States, r.State),

@@ -17,7 +17,7 @@ export interface Status {
   lost_events: number // since the start, reported by sensors or found missing on the bus
   components: { name: string; state: Health; sentence: string; since: string }[]
   theatres_in_case: { id: string; name: string }[]
-  runs: string[] // of "ledger" and "identity": only what runs has a page in the rail
+  runs: string[] // of "ledger", "identity" and "imaging": only what runs has a page in the rail
   sites: NamedSite[] // empty where there is one only
 }
 export interface NamedSite { name: string; title: string; own: boolean }

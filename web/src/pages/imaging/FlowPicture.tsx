@@ -91,10 +91,13 @@ function SenderBox({ s, gateway }: { s: Sender; gateway: { gateway?: string } })
   const edge = senderEdge(s)
   return (
     <Box edge={edge} name={s.name} search={{ tab: 'associations', q: s.name, ...gateway }} sign={s.problem !== '' ? <Icon name="warning" size={13} label="Problem" /> : s.clear ? <Icon name="unlock" size={13} label="In clear" /> : undefined}>
-      {s.problem !== '' ? <span title={s.what}>{problemName(s.problem)}</span> : s.open > 0 ? `${s.open === 1 ? 'connected' : `${count(s.open)} connections`}, ${plural(s.instances, 'image')}` : <>{plural(s.instances, 'image')}, <Time at={s.last} plain /></>}
+      {s.problem !== '' ? <span title={s.what}>{problemName(s.problem)}</span> : s.open > 0 ? `${s.open === 1 ? 'connected' : `${count(s.open)} connections`}, ${amount(s)}` : <>{amount(s)}, <Time at={s.last} plain /></>}
     </Box>
   )
 }
+
+/** Images, or of whoever sends none the questions that it asked. */
+const amount = (s: Sender): string => (s.instances === 0 && s.requests > 0 ? plural(s.requests, 'request') : plural(s.instances, 'image'))
 
 function DestinationBox({ d, gateway }: { d: ImagingDestination; gateway: { gateway?: string } }) {
   const s = destinationState[d.state]

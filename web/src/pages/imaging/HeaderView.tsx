@@ -10,6 +10,7 @@ import { useMay } from '@/shell/access'
 import { Button, cx, Dialog, ErrorNote, ErrorState, Icon, Loading, Skeleton, TextArea } from '@/ui'
 import { bytes, count, plural } from '@/ui/units'
 import { clearHeader, header } from './queries'
+import { elementName } from './words'
 
 const FEW = 24
 const SHOWN = 5 * 60_000 // ms that what identifies a patient stands on the screen
@@ -73,7 +74,7 @@ function Row({ e }: { e: ImagingHeaderElement }) {
     <tr className={cx(e.rule && 'im-el-met')}>
       <th scope="row" className="mono">{depth > 0 && <span className="quiet">{'› '.repeat(Math.min(depth, 6))}</span>}{e.path.slice(e.path.lastIndexOf('.') + 1)}<span className="sr-only">{depth > 0 ? ` in ${e.path}` : ''}</span></th>
       <td className="mono">{e.vr}</td>
-      <td>{e.name ?? <span className="quiet">private</span>}{e.rule && <p className="im-el-rule"><Icon name="flag" size={12} /> {e.rule}</p>}</td>
+      <td>{e.name ? elementName(e.name) : <span className="quiet">private</span>}{e.rule && <p className="im-el-rule"><Icon name="flag" size={12} /> {e.rule}</p>}</td>
       <td className="im-el-value">{e.hidden ? <span className="im-hidden"><Icon name="lock" size={12} /> hidden, {bytes(e.length)}</span> : e.value === undefined || e.value === '' ? <span className="quiet">{e.length === 0 ? 'empty' : bytes(e.length)}</span> : <span className="mono">{e.value}{e.more && <span className="quiet"> … {bytes(e.length)}</span>}</span>}</td>
     </tr>
   )

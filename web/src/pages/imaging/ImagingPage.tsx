@@ -47,8 +47,9 @@ export function ImagingPage() {
         ) : none ? (
           <Empty icon="gateway" title="No DICOM gateway runs here.">
             <p>A gateway stands between scanners and whatever shows their images. It lets nothing through that it does not know, looks into every image, records it before it says that it has it, and proves afterwards that nobody changed it.</p>
-            <pre className="code">asepsis gateway --config gateway.yaml</pre>
-            <p>It shows here by itself once it runs.</p>
+            <p><code>asepsis up</code> runs one once <code>gateway.listeners</code> are in its configuration; alone, for a server of its own:</p>
+            <pre className="code">asepsis gateway --config gateway.yaml --bus nats://bus:4222</pre>
+            <p>It shows here by itself.</p>
           </Empty>
         ) : (
           <ErrorState error={list.error} lost="The gateway cannot be shown." kept="Images go on as before: the gateway does not depend on this page." retry={() => void list.refetch()} />
@@ -74,7 +75,7 @@ function Inside({ all }: { all: readonly ImagingGateway[] }) {
   // On a narrow screen the tabs scroll: the one that is shown is in sight.
   const bar = useRef<HTMLElement>(null)
   useEffect(() => {
-    const on = bar.current?.querySelector<HTMLElement>('[aria-current="page"]')
+    const on = bar.current?.querySelector<HTMLElement>('[data-state="active"]')
     if (bar.current && on) bar.current.scrollLeft = on.offsetLeft - bar.current.offsetLeft - (bar.current.clientWidth - on.offsetWidth) / 2
   }, [tab])
   const Part = tab === 'overview' ? null : parts[tab]
@@ -93,7 +94,7 @@ function Inside({ all }: { all: readonly ImagingGateway[] }) {
           {tabs.map((t) => {
             const c = counts[t]
             return (
-              <Link key={t} to="/imaging" search={{ ...(t === 'overview' ? {} : { tab: t }), ...(asked === '' ? {} : { gateway: asked }) }} className="tabs-tab" aria-current={t === tab ? 'page' : undefined} data-state={t === tab ? 'active' : undefined}>
+              <Link key={t} to="/imaging" search={{ ...(t === 'overview' ? {} : { tab: t }), ...(asked === '' ? {} : { gateway: asked }) }} className="tabs-tab" activeOptions={{ exact: true }} aria-current={t === tab ? 'page' : undefined} data-state={t === tab ? 'active' : undefined}>
                 {tabName[t]}{c && c.n > 0 && <span className={cx('tabs-count', c.bad && 'im-count-bad')}>{compact(c.n)}</span>}
               </Link>
             )

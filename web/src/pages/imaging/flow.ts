@@ -15,7 +15,7 @@ export interface Sender {
   clear: boolean // it speaks without TLS
   open: number // conversations
   instances: number
-  bytes: number
+  requests: number // of whoever sends nothing: questions that it asked
   last: string // when it was last heard
   problem: string // the code of its newest conversation's problem, or ""
   what: string
@@ -34,11 +34,11 @@ export function sendersOf(list: readonly ImagingAssociation[], now: number): Sen
     const heard = a.ended ? Date.parse(a.ended) : now
     if (now - heard > LATELY) continue
     const key = senderKey(a)
-    const s = by.get(key) ?? { key, name: a.device_name ?? (a.device || a.calling_ae || hostOf(a.address)), device: a.device ?? '', theatre: a.theatre ?? '', clear: false, open: 0, instances: 0, bytes: 0, last: a.ended ?? a.since, problem: '', what: '', newest: -Infinity }
+    const s = by.get(key) ?? { key, name: a.device_name ?? (a.device || a.calling_ae || hostOf(a.address)), device: a.device ?? '', theatre: a.theatre ?? '', clear: false, open: 0, instances: 0, requests: 0, last: a.ended ?? a.since, problem: '', what: '', newest: -Infinity }
     const began = Date.parse(a.since)
     if (!a.ended) s.open++
     s.instances += a.instances
-    s.bytes += a.bytes
+    s.requests += a.operations
     if (heard >= Date.parse(s.last)) s.last = a.ended ?? new Date(now).toISOString()
     if (began >= s.newest) {
       s.newest = began

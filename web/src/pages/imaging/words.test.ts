@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import type { ImagingDestination, ImagingOverview } from '@/api/types'
-import { commitmentWords, deliverySum, dependency, destinationSentence, diskWords, encryption, failWords, perSecond, problemName, sentence, titleOf, truth, verdictMeans, whyHeld } from './words'
+import { commitmentWords, deliverySum, dependency, destinationSentence, diskWords, elementName, encryption, failWords, perSecond, problemName, sentence, titleOf, truth, verdictMeans, whyHeld } from './words'
 
 const nb = '\u00a0'
 const now = Date.parse('2026-11-22T10:00:00Z')
@@ -71,6 +71,7 @@ describe('an image', () => {
 })
 
 describe('words', () => {
+  it('of an element are those of its keyword', () => expect(['SOPClassUID', 'PatientName', 'KVP', 'Patient’s Name', 'SpecificCharacterSet', 'PatientID', 'MIMETypeOfEncapsulatedDocument'].map(elementName)).toEqual(['SOP Class UID', 'Patient Name', 'KVP', 'Patient’s Name', 'Specific Character Set', 'Patient ID', 'MIME Type Of Encapsulated Document']))
   it('of a problem are known or made of its code', () => expect([problemName('plain-on-tls'), problemName('something-new')]).toEqual(['No TLS on a port for TLS', 'Something new']))
   it('end with one full stop', () => expect([sentence('a'), sentence('a. '), sentence('a...')]).toEqual(['a.', 'a.', 'a.']))
   it('of encryption', () => expect([encryption('TLSv1.3'), encryption(''), encryption(undefined)]).toEqual(['TLS 1.3', 'in clear', 'in clear']))

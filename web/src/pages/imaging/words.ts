@@ -154,6 +154,9 @@ const syntaxes: Record<string, string> = {
 }
 export const syntaxName = (uid: string): string => syntaxes[uid] ?? uid
 
+/** An element's name as people read it: of a keyword of the dictionary, "SOPClassUID", its words. */
+export const elementName = (name: string): string => (name.includes(' ') ? name : name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').replace(/([A-Z])([A-Z][a-z])/g, '$1 $2'))
+
 /** "CT from CT-OR3": what an instance is to somebody who is no computer. */
 export function titleOf(r: ImagingInstance): string {
   const kind = r.modality || className(r.sop_class)

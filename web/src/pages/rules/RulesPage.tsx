@@ -52,7 +52,7 @@ export function RulesPage() {
       <div className={tab === 'rules' ? 'ru-full' : 'ru-page'}>
         <nav className="tabs-list ru-tabs" aria-label="Parts of Rules">
           {tabs.map((t) => (
-            <Link key={t} to="/rules" search={t === 'rules' ? {} : { tab: t }} className="tabs-tab" aria-current={t === tab ? 'page' : undefined} data-state={t === tab ? 'active' : undefined}>
+            <Link key={t} to="/rules" search={t === 'rules' ? {} : { tab: t }} className="tabs-tab" activeOptions={{ exact: true }} aria-current={t === tab ? 'page' : undefined} data-state={t === tab ? 'active' : undefined}>
               {tabName[t]}{countOf[t] !== undefined && <span className="tabs-count">{countOf[t]}</span>}
             </Link>
           ))}

@@ -46,6 +46,14 @@ describe('a receipt and its file', () => {
       ['verified', 'b.json', 'scan.dcm', 'before', ''],
     ])
   })
+  it('a DICOM file is known by its data set, whatever head its receiver gave it', async () => {
+    const part10 = (preamble: string, set: string) => file('got.dcm', `${preamble.padEnd(128, '\0')}DICM\x02\0\x10\0UI\x14\x001.2.840.10008.1.2.1\0${set}`)
+    const of = async (f: File) => (await judge(await drop(file('a.json', log.receipt(0)), f), trust, false)).map((j) => [j.is, j.subject, j.part, j.because?.code])
+    expect(await of(part10('', image))).toEqual([['verified', 'instance', 'data-set', undefined]])
+    expect(await of(part10('II*', image))).toEqual([['verified', 'instance', 'data-set', undefined]])
+    expect(await of(part10('', `${image}.`))).toEqual([['refused', '', undefined, 'wrong-file']])
+    expect(await of(file('scan.dcm', image))).toEqual([['verified', 'instance', 'file', undefined]])
+  })
   it('a receipt alone is right without its file', async () => expect(await judged([file('a.json', log.receipt(0))])).toEqual([['verified', 'a.json', '', '', '']]))
   it('a file with one changed bit is refused', async () => expect(await judged([file('a.json', log.receipt(0)), file('scan.dcm', image.replace('t', 'u'))])).toEqual([['refused', 'a.json', 'scan.dcm', '', 'wrong-file']]))
   it('among many a changed file is refused beside the receipt of its name, and goes first', async () => {
