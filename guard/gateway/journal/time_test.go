@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -106,5 +107,49 @@ func TestWatchersAreToldInOrderAndOfWhatIsDurable(t *testing.T) {
 	other := vaulttest.Put(t, j, vaulttest.Record(2, data, "pacs"), data)
 	if err := j.Waiting(t.Context(), func(r instance.Record) error { waiting = append(waiting, r.Number); return nil }); err != nil || len(waiting) != 1 || waiting[0] != other.Number {
 		t.Errorf("%v, %v", waiting, err)
+	}
+}
+
+// Who opens an instance while it is moved and its old segment is given back gets it, from one place or the other.
+func TestAnInstanceCanBeOpenedWhileItIsMoved(t *testing.T) {
+	c := small(t.TempDir())
+	c.Segment, c.Retention = minSegment, 0
+	j := must(t, c)
+	data := vaulttest.Bytes(1, 100<<10)
+	r := vaulttest.Put(t, j, vaulttest.Record(1, data, "pacs"), data)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 60 {
+			if err := j.move(t.Context(), r.Number); err != nil {
+				t.Error(err)
+			}
+			for n := range 9 { // fills the segment, so that the next is begun
+				d, err := j.Create(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				rec := vaulttest.Record(n, data)
+				if _, err = d.Write(data); err == nil {
+					_, err = d.Seal(t.Context(), rec)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			for j.reclaim(true) {
+			}
+		}
+	}()
+	for n := 0; ; n++ {
+		if got := vaulttest.Read(t, j, r.Number); !bytes.Equal(got, data) {
+			t.Fatal("what is read differs")
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
 	}
 }
