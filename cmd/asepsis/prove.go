@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/core/device"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/prove/identity"
@@ -47,7 +48,7 @@ func (p *platform) addProve() error {
 	if service.Present(p.set.Identity, p.dir) {
 		var journal identity.Journal
 		if p.proof.ledger != nil {
-			journal = p.proof.ledger
+			journal = oncePresent{p.proof.ledger}
 		}
 		s, err := p.addIdentity(journal)
 		if err != nil {
@@ -59,6 +60,18 @@ func (p *platform) addProve() error {
 	room = matters.New(deps)
 	p.rooms = append(p.rooms, lifecycle.Room{Name: "matters", Run: room.Run})
 	return nil
+}
+
+// oncePresent is the ledger as the authority gets it. What it certifies before the ledger
+// runs, such as the gateway's own certificate, waits in the store and does not hold up the start.
+type oncePresent struct{ *ledger.Ledger }
+
+// Record implements identity.Journal.
+func (j oncePresent) Record(ctx context.Context, s custody.Statement) (ledger.Entry, error) {
+	if err := j.Ready(ctx); errors.Is(err, ledger.ErrClosed) {
+		return ledger.Entry{}, err
+	}
+	return j.Ledger.Record(ctx, s)
 }
 
 // addLedger opens the ledger in the data directory.

@@ -150,7 +150,7 @@ func TestAProcedureStepIsPassedOn(t *testing.T) {
 	cfg.Archives = []query.Archive{{Name: "ris", Address: serve(t, ris, dicomnet.Service{AbstractSyntax: dicom.UIDMPPS, TransferSyntaxes: []string{dicom.ImplicitVRLittleEndian}}), CalledAE: "RIS", CallingAE: "GW", Operations: []string{"mpps"}}}
 	bound := ct()
 	bound.Operations = append(bound.Operations, "mpps")
-	p, _ := informed(t, cfg, query.Deps{}, []control.Binding{bound})
+	p, proxy := informed(t, cfg, query.Deps{}, []control.Binding{bound})
 	d := p.dialer("ct-1")
 	d.Contexts = []dicomnet.Proposal{{AbstractSyntax: dicom.UIDMPPS, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}
 	a, err := d.Dial(t.Context(), p.g.Addr(KindTLS).String())
@@ -172,8 +172,15 @@ func TestAProcedureStepIsPassedOn(t *testing.T) {
 	if rsp, err := a.Create(t.Context(), dicomnet.Object{SOPClass: dicom.UIDMPPS, SOPInstance: "1.2.3.77", Data: step("IN PROGRESS")}, nil); err != nil || rsp.Status != 0 {
 		t.Fatalf("%v, %v", rsp.Status, err)
 	}
+	room := instance.Arrival{Sender: instance.Sender{Device: "xr-1", Theatre: "or-3"}}
+	if who, running := proxy.Patients().InRoom(room); !running || len(who) != 1 || who[0] != query.Pseudonym(p.g.d.Key, "", "FICT-0001") {
+		t.Errorf("in the room is %v, %v", who, running)
+	}
 	if rsp, err := a.Set(t.Context(), dicomnet.Object{SOPClass: dicom.UIDMPPS, SOPInstance: "1.2.3.77", Data: step("COMPLETED")}, nil); err != nil || rsp.Status != 0 {
 		t.Fatalf("%v, %v", rsp.Status, err)
+	}
+	if who, running := proxy.Patients().InRoom(room); running || len(who) != 1 {
+		t.Errorf("after it, in the room is %v, %v", who, running)
 	}
 	want := []string{"N-CREATE 1.2.3.77 GW", "N-SET 1.2.3.77 GW"}
 	if got := ris.list(); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {

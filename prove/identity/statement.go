@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
@@ -92,7 +93,11 @@ func (a *Authority) record(ctx context.Context, list ...outgoing) {
 	var done []store.Write
 	for _, o := range list {
 		if err := a.journal(ctx, o.statement); err != nil {
-			a.log.Warn("a statement waits for the ledger", "statement", o.statement.Predicate.ID, "why", err)
+			level := slog.LevelWarn
+			if errors.Is(err, ledger.ErrClosed) {
+				level = slog.LevelInfo // at the start, and at the end
+			}
+			a.log.Log(ctx, level, "a statement waits for the ledger", "statement", o.statement.Predicate.ID, "why", err)
 			break
 		}
 		done = append(done, store.Write{Kind: kindOutbox, ID: o.write.ID, Expect: store.AnyRevision, Delete: true})

@@ -150,6 +150,8 @@ func wideOf(s string) string {
 func identityAttacks() []attack {
 	expected := Deps{Pseudonym: func(issuer, id string) string { return "pseudonym of " + issuer + "|" + id },
 		Expected: func(instance.Arrival) ([]string, bool) { return []string{"pseudonym of |P-1"}, true }}
+	inCase := expected // P-1 is on the list, and P-3 on the table
+	inCase.InRoom = func(instance.Arrival) ([]string, bool) { return []string{"pseudonym of |P-3"}, true }
 	device := Deps{Device: func(id string) (Facts, bool) {
 		return Facts{Manufacturer: "Fictional Imaging Ltd.", Models: []string{"Scan 3"}, Serials: []string{"SN-1"}, Stations: []string{"CT1"}, AETitles: []string{"CT1"}}, id == "dev-1"
 	}}
@@ -161,6 +163,8 @@ func identityAttacks() []attack {
 		{name: "a private element of another block", rule: "private.orphan", data: object(el(0x00090010, "LO", "SIEMENS CT VA1 DUMMY"), el(0x00091110, "LO", "x")), sender: "dcmsend"},
 		{name: "another patient", rule: "patient.unexpected", data: object(el(0x00100020, "LO", "P-2")), deps: expected, sender: "dcmsend"},
 		{name: "the patient of another issuer", rule: "patient.unexpected", data: object(el(0x00100021, "LO", "ELSEWHERE")), deps: expected, sender: "dcmsend"},
+		{name: "the patient before, in a case of another", rule: "patient.other-case", data: object(), deps: inCase, sender: "dcmsend"},
+		{name: "the patient of the case, by another issuer", rule: "patient.other-case", data: object(el(0x00100020, "LO", "P-3"), el(0x00100021, "LO", "ELSEWHERE")), deps: inCase, sender: "dcmsend"},
 		{name: "no patient", rule: "patient.missing", data: object(el(0x00100020, "LO", "")), deps: expected, sender: "dcmsend"},
 		{name: "the same UID with another picture", rule: "identity.duplicate", data: object(el(dicom.TagPixelData, "OW", strings.Repeat("\x11\x00", 64))), deps: known, sender: "dcmsend"},
 		{name: "another manufacturer", rule: "identity.device", data: object(el(0x00080070, "LO", "Somebody Else")), deps: device, sender: "dcmsend"},

@@ -21,9 +21,11 @@ type Facts struct {
 // Deps is what the firewall asks others. Each function may be nil: its rules never meet then. They are called from
 // the goroutine of an inspection and must answer from memory.
 type Deps struct {
-	// Expected returns the pseudonyms of the patients that an arrival may be about: of the worklist and of the room's
-	// case. known is false when nobody can tell.
+	// Expected returns the pseudonyms of the patients on the worklist of the sender. known is false when it asked for none.
 	Expected func(a instance.Arrival) (patients []string, known bool)
+	// InRoom returns the pseudonyms of the patients of procedures in the sender's room. known is false when none is in
+	// progress there, or nobody can tell.
+	InRoom func(a instance.Arrival) (patients []string, known bool)
 	// Pseudonym makes the pseudonym of a patient, in the form that Expected gives.
 	Pseudonym func(issuer, patientID string) string
 	// Device returns what is known of a device.

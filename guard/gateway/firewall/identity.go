@@ -250,16 +250,32 @@ func (x *inspection) duplicate() {
 }
 
 func (x *inspection) patient() {
-	if x.deps.Expected == nil || x.deps.Pseudonym == nil {
+	if x.deps.Pseudonym == nil {
 		return
 	}
-	patients, known := x.deps.Expected(x.a)
+	ask := func(f func(instance.Arrival) ([]string, bool)) ([]string, bool) {
+		if f == nil {
+			return nil, false
+		}
+		return f(x.a)
+	}
+	inRoom, running := ask(x.deps.InRoom)
+	planned, asked := ask(x.deps.Expected)
+	if !running && !asked {
+		return
+	}
+	at := dicom.TagPatientID.String()
+	if x.h.PatientID == "" {
+		x.hitAt(patientMissing, at, "there is no patient ID")
+		return
+	}
+	who := x.deps.Pseudonym(x.h.Issuer, x.h.PatientID)
 	switch {
-	case !known:
-	case x.h.PatientID == "":
-		x.hitAt(patientMissing, dicom.TagPatientID.String(), "there is no patient ID")
-	case !slices.Contains(patients, x.deps.Pseudonym(x.h.Issuer, x.h.PatientID)):
-		x.hitAt(patientUnexpected, dicom.TagPatientID.String(), "the patient is not one that is expected here")
+	case slices.Contains(inRoom, who):
+	case running:
+		x.hitAt(patientOther, at, "the procedure in the room is another patient's")
+	case !slices.Contains(planned, who):
+		x.hitAt(patientUnexpected, at, "the patient is not on the device's worklist")
 	}
 }
 

@@ -34,6 +34,10 @@ func innocents() []innocent {
 	expected := Deps{Pseudonym: func(issuer, id string) string { return issuer + "|" + id }, Expected: func(instance.Arrival) ([]string, bool) { return []string{"|P-0", "|P-1"}, true }}
 	nobody := expected
 	nobody.Expected = func(instance.Arrival) ([]string, bool) { return nil, false }
+	inCase := nobody
+	inCase.InRoom = func(instance.Arrival) ([]string, bool) { return []string{"|P-9", "|P-1"}, true }
+	between := expected
+	between.InRoom = func(instance.Arrival) ([]string, bool) { return nil, false }
 	device := Deps{Device: func(string) (Facts, bool) {
 		return Facts{Manufacturer: "FICTIONAL", Models: []string{"scan-3"}, Serials: []string{"sn 1"}, Stations: []string{"CT 1"}}, true
 	}}
@@ -141,6 +145,8 @@ func innocents() []innocent {
 		{name: "a binary mesh that begins with solid", rule: "mesh.length", class: classSTL, data: stlOf("solid as written by a bad program", 3, 3)},
 
 		{name: "a patient of the list", rule: "patient.unexpected", data: object(), deps: expected},
+		{name: "the patient of the case, whom no worklist has", rule: "patient.other-case", data: object(), deps: inCase},
+		{name: "a patient of the list, between two cases", rule: "patient.other-case", data: object(), deps: between},
 		{name: "a patient, and nobody knows who is due", rule: "patient.unexpected", data: object(el(0x00100020, "LO", "P-7")), deps: nobody},
 		{name: "the same instance again", rule: "identity.duplicate", data: object(), deps: known},
 		{name: "a device that writes its names otherwise", rule: "identity.device", data: object(el(0x00081090, "LO", "SCAN 3")), deps: device},

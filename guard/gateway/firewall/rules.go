@@ -134,6 +134,7 @@ const (
 	meshLength
 	privateCreator
 	privateOrphan
+	patientOther
 	patientUnexpected
 	patientMissing
 	identityDuplicate

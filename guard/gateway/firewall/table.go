@@ -199,8 +199,10 @@ var table = [ruleCount]Rule{
 	privateOrphan: {"private.orphan", flags, actRemove, statusContent, "a private element has no creator",
 		"Nobody can know what it is (PS3.5 §7.8.1).", "(0009,1010) without (0009,0010)", nil},
 
-	patientUnexpected: {"patient.unexpected", quarantine, "", statusDenied, "the patient is neither on the worklist nor the one of the room's case, where these are known",
+	patientOther: {"patient.other-case", quarantine, "", statusDenied, "a procedure is in progress in the sender's room, and it is another patient's",
 		"The wrong patient's picture in the surgeon's view is the worst that this gateway can prevent.", "another patient's ID", nil},
+	patientUnexpected: {"patient.unexpected", flags, "", statusDenied, "the patient is not on the worklist of the device, where it asked for one",
+		"A name that was picked wrongly, or an emergency that nobody planned: that must not wait.", "an ID that no worklist has", nil},
 	patientMissing: {"patient.missing", flags, "", statusDenied, "there is no patient ID, where the patients are known",
 		"It cannot be told whose picture it is.", "an empty patient ID", nil},
 	identityDuplicate: {"identity.duplicate", quarantine, "", statusInstance, "a SOP instance UID comes again with other content",

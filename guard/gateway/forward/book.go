@@ -157,12 +157,23 @@ func (d *destination) missed(v *instance.Delivery, o *outcome) {
 	v.Attempts++
 	o.formed(v)
 	o.it.attempts = v.Attempts
+	if unwanted(o.err) {
+		v.State, v.Next = instance.Dropped, time.Time{}
+		return
+	}
 	if o.err.class == permanent || d.cfg.Attempts > 0 && v.Attempts >= d.cfg.Attempts {
 		v.State, v.Next = instance.Dead, time.Time{}
 		return
 	}
 	v.Next = d.f.now().Add(backoff(d.cfg.BackoffMin, d.cfg.BackoffMax, v.Attempts)).UTC()
 	o.it.next = v.Next
+}
+
+// unwanted reports whether a copy for the destination was refused in a way of which its profile says
+// that nobody need be asked: the destination goes without it.
+func unwanted(err error) bool {
+	var refusal interface{ Drop() bool }
+	return errors.As(err, &refusal) && refusal.Drop()
 }
 
 // tell records the statements of a delivery. They depend on nothing but the record and the delivery, so that

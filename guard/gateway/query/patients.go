@@ -20,7 +20,23 @@ type Patients struct {
 
 	mu   sync.Mutex
 	seen map[string]map[string]time.Time // device: pseudonym: until
+	// steps are procedure steps by their SOP instance UID: what goes on in which room.
+	steps map[string]step
 }
+
+// step is a procedure step that was begun in a room.
+type step struct {
+	theatre, patient string
+	until            time.Time // when it ended, and the images of it have come; or by when it has surely ended
+	ended            bool
+}
+
+// How long a procedure step counts.
+const (
+	longestStep = 12 * time.Hour   // one that nobody ends
+	afterStep   = 30 * time.Minute // images of it still come
+	maxSteps    = 10_000
+)
 
 // Bounds of Patients.
 const (
@@ -29,7 +45,7 @@ const (
 )
 
 func newPatients(keep time.Duration, now func() time.Time) *Patients {
-	return &Patients{keep: keep, now: now, seen: map[string]map[string]time.Time{}}
+	return &Patients{keep: keep, now: now, seen: map[string]map[string]time.Time{}, steps: map[string]step{}}
 }
 
 // Pseudonym makes a patient's pseudonym, as records and events have it.
@@ -72,6 +88,56 @@ func (p *Patients) worklist(device, _, patient string) {
 	if len(list) < maxPatients {
 		list[patient] = now.Add(p.keep)
 	}
+}
+
+// begin notes that a procedure step was begun in a room.
+func (p *Patients) begin(uid, theatre, patient string) {
+	if uid == "" || theatre == "" || patient == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for k, s := range p.steps {
+		if now.After(s.until) {
+			delete(p.steps, k)
+		}
+	}
+	if len(p.steps) < maxSteps {
+		p.steps[uid] = step{theatre: theatre, patient: patient, until: now.Add(longestStep)}
+	}
+}
+
+// end notes that a procedure step was completed or given up.
+func (p *Patients) end(uid string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s, ok := p.steps[uid]; ok && !s.ended {
+		s.ended, s.until = true, p.now().Add(afterStep)
+		p.steps[uid] = s
+	}
+}
+
+// InRoom returns the pseudonyms of the patients of the procedures in a sender's room, those that
+// ended a moment ago among them. known is false where none is in progress.
+func (p *Patients) InRoom(a instance.Arrival) (patients []string, known bool) {
+	if a.Sender.Theatre == "" {
+		return nil, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for _, s := range p.steps {
+		if s.theatre != a.Sender.Theatre || now.After(s.until) {
+			continue
+		}
+		known = known || !s.ended
+		if !slices.Contains(patients, s.patient) {
+			patients = append(patients, s.patient)
+		}
+	}
+	slices.Sort(patients)
+	return patients, known
 }
 
 // Expected returns the pseudonyms of the patients whose images may come from a device. known is false where

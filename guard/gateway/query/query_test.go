@@ -264,6 +264,40 @@ func TestPatientsAreExpectedForAWhile(t *testing.T) {
 	}
 }
 
+func TestAStepInProgressSaysWhoseCaseItIsInARoom(t *testing.T) {
+	now := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+	p := newPatients(time.Hour, func() time.Time { return now })
+	here := instance.Arrival{Sender: instance.Sender{Device: "ct-1", Theatre: "or-3"}}
+	is := func(when string, a instance.Arrival, running bool, want ...string) {
+		t.Helper()
+		if list, known := p.InRoom(a); known != running || !slices.Equal(list, want) {
+			t.Errorf("%s: %v, %v, want %v, %v", when, list, known, want, running)
+		}
+	}
+	is("before", here, false)
+	p.begin("1.2.3", "or-3", "p:1")
+	p.begin("1.2.4", "", "p:9") // nobody knows where
+	is("in the case", here, true, "p:1")
+	is("in another room", instance.Arrival{Sender: instance.Sender{Theatre: "or-4"}}, false)
+	is("from nowhere", instance.Arrival{}, false)
+	p.end("1.2.3")
+	p.end("1.2.99") // of which nothing is known
+	is("after it", here, false, "p:1")
+	now = now.Add(10 * time.Minute)
+	p.begin("1.2.5", "or-3", "p:2")
+	is("in the next, while images of the one before come", here, true, "p:1", "p:2")
+	now = now.Add(afterStep)
+	is("later", here, true, "p:2")
+	now = now.Add(longestStep)
+	is("when nobody ended it", here, false)
+	for i := range maxSteps + 10 {
+		p.begin(fmt.Sprint("1.3.", i), "or-5", "p:3")
+	}
+	if len(p.steps) > maxSteps {
+		t.Errorf("%d steps are kept", len(p.steps))
+	}
+}
+
 func TestABadConfigurationOfQueriesIsRefusedWithTheReason(t *testing.T) {
 	for text, want := range map[string]string{
 		"archives: [{address: \"a:1\", called_ae: A, operations: [find]}]":                                                                        "name: is empty",

@@ -4,12 +4,14 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
+	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
 
@@ -23,8 +25,10 @@ func (p *Proxy) step(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if no != nil {
 		return dicomnet.Reply{Status: statusFault, Comment: "nobody to tell"}, no
 	}
+	patient := ""
 	if r.Command.Field == dimse.NCreateRQ {
-		p.patients.worklist(c.Bound.Device, c.Bound.Theatre, p.patientOf(b, r.Context.TransferSyntax))
+		patient = p.patientOf(b, r.Context.TransferSyntax)
+		p.patients.worklist(c.Bound.Device, c.Bound.Theatre, patient)
 	}
 	up, pc, err := p.dial(ctx, a, r.Context.AbstractSyntax, r.Context.TransferSyntax, nil, nil, 0)
 	if err != nil {
@@ -54,11 +58,36 @@ func (p *Proxy) step(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if errors.As(err, &status) {
 		return dicomnet.Reply{Status: status.Status}, nil
 	}
+	p.performed(r, c.Bound.Theatre, patient, stepStatus(b, pc.TransferSyntax), cmp.Or(rsp.AffectedSOPInstance, o.SOPInstance))
 	out := dicomnet.Reply{Status: rsp.Status, SOPInstance: rsp.AffectedSOPInstance}
 	if answer, err = recode(answer, pc.TransferSyntax, r.Context.TransferSyntax); err == nil && len(answer) > 0 {
 		out.Data = bytes.NewReader(answer)
 	}
 	return out, nil
+}
+
+// performed notes what goes on in a room, when the archive has taken it.
+func (p *Proxy) performed(r *dicomnet.Request, theatre, patient, status, uid string) {
+	switch status {
+	case "IN PROGRESS":
+		if r.Command.Field == dimse.NCreateRQ {
+			p.patients.begin(uid, theatre, patient)
+		}
+	case "COMPLETED", "DISCONTINUED":
+		p.patients.end(uid)
+	}
+}
+
+// tagStepStatus is Performed Procedure Step Status (PS3.3 §C.4.14).
+const tagStepStatus dicom.Tag = 0x00400252
+
+// stepStatus reads the status of a procedure step; "" where it has none.
+func stepStatus(b []byte, syntax string) string {
+	k, err := parse(b, syntax)
+	if err != nil {
+		return ""
+	}
+	return k.get(tagStepStatus)
 }
 
 func hostOf(address string) string {

@@ -248,6 +248,7 @@ func (s *Service) newPolicy(context.Context) (err error) {
 	}
 	deps := firewall.Deps{
 		Expected:  s.query.Patients().Expected,
+		InRoom:    s.query.Patients().InRoom,
 		Pseudonym: func(issuer, id string) string { return query.Pseudonym(s.d.Key, issuer, id) },
 		Known:     s.known,
 		Key:       []byte(s.d.Key.Of("gateway", "the UIDs of sanitised copies")),
