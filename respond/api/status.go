@@ -12,7 +12,6 @@ import (
 
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/core/theatre"
-	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/respond/board"
 	"github.com/asepsis/asepsis/respond/problem"
 )
@@ -46,7 +45,7 @@ func (s *Server) storeAway(next http.Handler) http.Handler {
 		}
 		const sentence = "The store is away: what is shown is what was known before."
 		now := stamp(s.now().UnixNano())
-		out := Status{State: "down", Runs: s.runs(r.Context()), Sentence: sentence, Demo: s.dep.Demo, Time: now, TheatresInCase: []NamedRoom{}, Sites: []NamedSite{},
+		out := Status{State: "down", Runs: s.runs(), Sentence: sentence, Demo: s.dep.Demo, Time: now, TheatresInCase: []NamedRoom{}, Sites: []NamedSite{},
 			Components: []Component{{"store", healthStop, "The store cannot be read or written. Events wait on the bus.", stamp(s.watch.sinceOf("store", healthStop).UnixNano())}}}
 		if err := send(w, r, http.StatusOK, out); err != nil {
 			s.refuse(w, r, err)
@@ -56,7 +55,7 @@ func (s *Server) storeAway(next http.Handler) http.Handler {
 
 // runs names the parts of the product that are not everywhere. A gateway that has
 // fallen silent is among them: what it held has to be found.
-func (s *Server) runs(ctx context.Context) []string {
+func (s *Server) runs() []string {
 	out := []string{}
 	if s.dep.Ledger != nil {
 		out = append(out, "ledger")
@@ -64,7 +63,7 @@ func (s *Server) runs(ctx context.Context) []string {
 	if s.dep.Identity != nil {
 		out = append(out, "identity")
 	}
-	if list, err := control.Gateways(ctx, s.dep.Bus, s.now()); err == nil && len(list) > 0 {
+	if s.watch.gateways.Load() {
 		out = append(out, "imaging")
 	}
 	return out
@@ -74,7 +73,7 @@ func (s *Server) runs(ctx context.Context) []string {
 // that nobody knows has none.
 func (s *Server) status(ctx context.Context, site string) Status {
 	h := s.watch.now(ctx)
-	out := Status{Runs: s.runs(ctx), Demo: s.dep.Demo, Time: stamp(s.now().UnixNano()), Components: []Component{}, TheatresInCase: []NamedRoom{}, Sites: []NamedSite{}}
+	out := Status{Runs: s.runs(), Demo: s.dep.Demo, Time: stamp(s.now().UnixNano()), Components: []Component{}, TheatresInCase: []NamedRoom{}, Sites: []NamedSite{}}
 	add := func(name, state, sentence string) {
 		out.Components = append(out.Components, Component{name, state, sentence, stamp(s.watch.sinceOf(name, state).UnixNano())})
 	}

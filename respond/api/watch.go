@@ -9,8 +9,10 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/see/recorder"
@@ -45,8 +47,9 @@ type sensorNow struct {
 
 // watch keeps health and the counts of images up to date.
 type watcher struct {
-	s      *Server
-	images *images
+	s        *Server
+	images   *images
+	gateways atomic.Bool // some DICOM gateway is known
 
 	mu     sync.Mutex
 	cur    *health
@@ -138,6 +141,11 @@ func (w *watcher) read(ctx context.Context) *health {
 		var rep recorder.Report
 		if json.Unmarshal(r.Body, &rep) == nil && !rep.Waiting {
 			h.recorder = &rep
+		}
+	}
+	if h.busErr == nil { // without the bus, what was known stays
+		if list, err := control.Gateways(ctx, w.s.dep.Bus, now); err == nil {
+			w.gateways.Store(len(list) > 0)
 		}
 	}
 	w.mu.Lock()

@@ -54,6 +54,11 @@ func New(cfg Config, deps Deps) (*Journal, error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("journal: no directory was given")
 	}
+	dir, err := filepath.Abs(cfg.Dir) // SQLite's addresses have none that is relative
+	if err != nil {
+		return nil, fmt.Errorf("journal in %s: %w", cfg.Dir, err)
+	}
+	cfg.Dir = dir
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
