@@ -8,11 +8,11 @@ GO ?= go
 # The main job on embedded defaults: sensor, inventory, store and console, watching
 # a hospital that does not exist. The link for the first account is printed.
 # Built for being there soon: without inlining, which is a third of the compiler's work,
-# without symbols, and with half as many collections in the compiler, of which the two
-# largest packages need many. What is installed is what `make build` makes.
+# without symbols and PostgreSQL, and with fewer collections in the compiler, of which the
+# two largest packages need many. What is installed is what `make build` makes.
 LISTEN ?= 127.0.0.1:8443
 run:
-	GOGC=200 $(GO) build -gcflags=all=-l -ldflags="-s -w" -o bin/run/asepsis ./cmd/asepsis
+	GOGC=400 $(GO) build -tags nopostgres -gcflags=all=-l -ldflags="-s -w" -o bin/run/asepsis ./cmd/asepsis
 	bin/run/asepsis up --demo --listen $(LISTEN)
 
 # Which devices are in this theatre, what are they, who talks to whom, and what could not be seen?

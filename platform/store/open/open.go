@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package open opens the store that the configuration names.
+// Package open opens the store that the configuration names. Built with the tag
+// nopostgres it knows SQLite alone.
 package open
 
 import (
@@ -8,7 +9,6 @@ import (
 	"log/slog"
 
 	"github.com/asepsis/asepsis/platform/store"
-	"github.com/asepsis/asepsis/platform/store/postgres"
 	"github.com/asepsis/asepsis/platform/store/sqlite"
 )
 
@@ -21,5 +21,5 @@ func Store(ctx context.Context, c store.Config, dir string, log *slog.Logger) (s
 	if url == "" {
 		return sqlite.Open(ctx, sqlite.Config{Dir: dir}, sqlite.Deps{Log: log})
 	}
-	return postgres.Open(ctx, postgres.Config{DSN: url}, postgres.Deps{Log: log})
+	return shared(ctx, url, log)
 }
