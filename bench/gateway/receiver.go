@@ -202,7 +202,7 @@ func newPKI(ctx context.Context, o options) (*pki, error) {
 		if cmd == "show" {
 			args = append(args, "--pem")
 		}
-		out, err := exec.CommandContext(ctx, o.binary, args...).Output()
+		out, err := exec.CommandContext(ctx, o.binary, args...).Output() //nolint:gosec // as above
 		if err != nil {
 			return nil, fmt.Errorf("asepsis ca %s: %w", cmd, err)
 		}

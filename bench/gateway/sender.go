@@ -56,7 +56,7 @@ func (s sender) one(ctx context.Context, p *pki, at address, folder string) erro
 	if at.tls {
 		args = append(args, "+tls", p.path("ct1.key"), p.path("ct1.pem"), "+cf", p.path("ca.pem"))
 	}
-	c := exec.CommandContext(ctx, "storescu", append(args, "127.0.0.1", at.port, folder)...)
+	c := exec.CommandContext(ctx, "storescu", append(args, "127.0.0.1", at.port, folder)...) //nolint:gosec // a benchmark
 	c.Env = append(os.Environ(), s.env)
 	out, err := c.CombinedOutput()
 	if err != nil {
