@@ -44,7 +44,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured, in turns")
 	flag.IntVar(&o.small, "small", 400, "images of 39 kB")
 	flag.IntVar(&o.ct, "ct", 200, "images of 530 kB")
-	flag.StringVar(&o.only, "only", "", "names of receivers, with commas; empty: all")
+	flag.StringVar(&o.only, "only", "", "names of receivers, with commas; empty: all, none: only what else is asked for")
 	flag.BoolVar(&o.forward, "forward", false, "measure the way to a second archive too")
 	flag.BoolVar(&o.large, "large", false, "measure the memory of the gateway with instances of 2 GB too")
 	flag.StringVar(&o.profile, "profile", "", "write a processor profile of the gateway to this file")
@@ -107,7 +107,9 @@ func bench(ctx context.Context, o options) error {
 			}
 		}
 	}
-	table.print(receivers, loads)
+	if len(receivers) > 0 {
+		table.print(receivers, loads)
+	}
 	if o.forward {
 		if err := forwarding(ctx, o, pki, loads); err != nil {
 			return err
