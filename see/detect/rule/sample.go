@@ -38,7 +38,7 @@ type Stage struct {
 	Theatres []theatre.Theatre
 	Policy   *policy.Policy // nil for none
 	Guards   []guarded.Guard
-	Events   []StagedEvent  // none for a sample of a capture
+	Events   []StagedEvent // none for a sample of a capture
 }
 
 // StagedEvent is an event with what the recorder would have found out about it.
