@@ -26,14 +26,14 @@ type Patients struct {
 
 // step is a procedure step that was begun in a room.
 type step struct {
-	theatre, patient string
-	until            time.Time // when it ended, and the images of it have come; or by when it has surely ended
-	ended            bool
+	device, theatre, patient string
+	until                    time.Time // when it ended, and the images of it have come; or by when it has surely ended
+	ended                    bool
 }
 
 // How long a procedure step counts.
 const (
-	longestStep = 12 * time.Hour   // one that nobody ends
+	longestStep = 6 * time.Hour    // one that nobody ends: a device that was switched off must not hold up the next case
 	afterStep   = 30 * time.Minute // images of it still come
 	maxSteps    = 10_000
 )
@@ -90,8 +90,9 @@ func (p *Patients) worklist(device, _, patient string) {
 	}
 }
 
-// begin notes that a procedure step was begun in a room.
-func (p *Patients) begin(uid, theatre, patient string) {
+// begin notes that a procedure step was begun in a room. What the same device began before
+// and did not end is over: a device does one at a time.
+func (p *Patients) begin(uid, device, theatre, patient string) {
 	if uid == "" || theatre == "" || patient == "" {
 		return
 	}
@@ -99,12 +100,16 @@ func (p *Patients) begin(uid, theatre, patient string) {
 	defer p.mu.Unlock()
 	now := p.now()
 	for k, s := range p.steps {
-		if now.After(s.until) {
+		switch {
+		case now.After(s.until):
 			delete(p.steps, k)
+		case s.device == device && !s.ended:
+			s.ended, s.until = true, now.Add(afterStep)
+			p.steps[k] = s
 		}
 	}
 	if len(p.steps) < maxSteps {
-		p.steps[uid] = step{theatre: theatre, patient: patient, until: now.Add(longestStep)}
+		p.steps[uid] = step{device: device, theatre: theatre, patient: patient, until: now.Add(longestStep)}
 	}
 }
 

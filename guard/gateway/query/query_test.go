@@ -275,8 +275,8 @@ func TestAStepInProgressSaysWhoseCaseItIsInARoom(t *testing.T) {
 		}
 	}
 	is("before", here, false)
-	p.begin("1.2.3", "or-3", "p:1")
-	p.begin("1.2.4", "", "p:9") // nobody knows where
+	p.begin("1.2.3", "ct-1", "or-3", "p:1")
+	p.begin("1.2.4", "ct-9", "", "p:9") // nobody knows where
 	is("in the case", here, true, "p:1")
 	is("in another room", instance.Arrival{Sender: instance.Sender{Theatre: "or-4"}}, false)
 	is("from nowhere", instance.Arrival{}, false)
@@ -284,14 +284,20 @@ func TestAStepInProgressSaysWhoseCaseItIsInARoom(t *testing.T) {
 	p.end("1.2.99") // of which nothing is known
 	is("after it", here, false, "p:1")
 	now = now.Add(10 * time.Minute)
-	p.begin("1.2.5", "or-3", "p:2")
+	p.begin("1.2.5", "ct-1", "or-3", "p:2")
 	is("in the next, while images of the one before come", here, true, "p:1", "p:2")
 	now = now.Add(afterStep)
 	is("later", here, true, "p:2")
+	p.begin("1.2.6", "carm-1", "or-3", "p:2")
+	p.begin("1.2.7", "ct-1", "or-3", "p:4")
+	is("when the device begins another without an end", here, true, "p:2", "p:4")
+	p.end("1.2.6")
+	now = now.Add(afterStep + time.Second)
+	is("when what it did not end is long over", here, true, "p:4")
 	now = now.Add(longestStep)
 	is("when nobody ended it", here, false)
 	for i := range maxSteps + 10 {
-		p.begin(fmt.Sprint("1.3.", i), "or-5", "p:3")
+		p.begin(fmt.Sprint("1.3.", i), fmt.Sprint("us-", i), "or-5", "p:3")
 	}
 	if len(p.steps) > maxSteps {
 		t.Errorf("%d steps are kept", len(p.steps))

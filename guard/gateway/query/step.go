@@ -58,7 +58,7 @@ func (p *Proxy) step(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if errors.As(err, &status) {
 		return dicomnet.Reply{Status: status.Status}, nil
 	}
-	p.performed(r, c.Bound.Theatre, patient, stepStatus(b, pc.TransferSyntax), cmp.Or(rsp.AffectedSOPInstance, o.SOPInstance))
+	p.performed(r, c.Bound.Device, c.Bound.Theatre, patient, stepStatus(b, pc.TransferSyntax), cmp.Or(rsp.AffectedSOPInstance, o.SOPInstance))
 	out := dicomnet.Reply{Status: rsp.Status, SOPInstance: rsp.AffectedSOPInstance}
 	if answer, err = recode(answer, pc.TransferSyntax, r.Context.TransferSyntax); err == nil && len(answer) > 0 {
 		out.Data = bytes.NewReader(answer)
@@ -67,11 +67,11 @@ func (p *Proxy) step(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 }
 
 // performed notes what goes on in a room, when the archive has taken it.
-func (p *Proxy) performed(r *dicomnet.Request, theatre, patient, status, uid string) {
+func (p *Proxy) performed(r *dicomnet.Request, device, theatre, patient, status, uid string) {
 	switch status {
 	case "IN PROGRESS":
 		if r.Command.Field == dimse.NCreateRQ {
-			p.patients.begin(uid, theatre, patient)
+			p.patients.begin(uid, device, theatre, patient)
 		}
 	case "COMPLETED", "DISCONTINUED":
 		p.patients.end(uid)
