@@ -4,14 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // startAsepsis runs the whole program with a gateway in it, everything on: mutual TLS with the
@@ -56,35 +51,5 @@ gateway:
 	if err != nil {
 		return address{}, nil, err
 	}
-	at := address{port: port, ae: "ARCHIVE", tls: true, pid: pid, debug: debug}
-	if o.profile == "" {
-		return at, stop, nil
-	}
-	done := make(chan error, 1)
-	go func() { done <- profile(ctx, at.debug, o.profile) }()
-	return at, func() error { return errors.Join(<-done, stop()) }, nil
-}
-
-// profile takes a processor profile for some seconds and writes it.
-func profile(ctx context.Context, at, file string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	rq, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://asepsis/debug/pprof/profile?seconds=5", nil)
-	if err != nil {
-		return err
-	}
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", at)
-	}}}
-	resp, err := client.Do(rq)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Close())
+	return address{port: port, ae: "ARCHIVE", tls: true, pid: pid, debug: debug}, stop, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/prove/identity/order"
 )
 
 // Overview is the gateway at a glance.
@@ -156,7 +157,7 @@ type Destination struct {
 	TLS       bool      `json:"tls"`
 	Deid      string    `json:"deid,omitempty"` // name of the de-identification profile
 	Theatre   string    `json:"theatre,omitempty"`
-	State     string    `json:"state"` // "idle", "sending", "backing-off", "paused"
+	State     string    `json:"state"` // "idle", "sending", "backing-off", "paused", "gone" (waited for, and not configured any more)
 	Waiting   int       `json:"waiting"`
 	Urgent    int       `json:"urgent"`
 	Bytes     int64     `json:"bytes"` // that wait
@@ -173,6 +174,55 @@ type Destination struct {
 	// Commitment says what storage commitment is awaited: "off", "ok", "waiting" with how many.
 	Commitment        string `json:"commitment"`
 	CommitmentWaiting int    `json:"commitment_waiting"`
+}
+
+// Gone is the state of a Destination that is waited for, and not configured any more.
+const Gone = "gone"
+
+// Drop gives up for good what a destination did not take: what was given up, and where the
+// destination is gone, what waits for it too. The instances stay in the journal.
+type Drop struct {
+	Destination string `json:"destination"`
+	Reason      string `json:"reason"` // why; the ledger keeps it
+	User        string `json:"user"`
+	// InCase is that a case was in progress in the destination's theatre, and the person said that it is meant all the same.
+	InCase bool `json:"in_case,omitempty"`
+}
+
+// Dropped is what was given up for good.
+type Dropped struct {
+	Deliveries int `json:"deliveries"`
+}
+
+// ProcedureStep is a performed procedure step that says whose images a room's devices make
+// now (PS3.4 annex F.7), by pseudonym.
+type ProcedureStep struct {
+	UID     string    `json:"uid"`
+	Device  string    `json:"device"` // that began it
+	Theatre string    `json:"theatre"`
+	Patient string    `json:"patient"` // pseudonym
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended,omitzero"` // completed, discontinued, followed by another, or ended by a person
+	Until   time.Time `json:"until"`          // when it counts no more
+	How     string    `json:"how,omitempty"`  // how it ended
+	By      string    `json:"by,omitempty"`   // who ended it, where a person did
+	Held    int       `json:"held,omitempty"` // instances that were held because of it
+}
+
+// How a procedure step ends.
+const (
+	StepCompleted    = "completed"
+	StepDiscontinued = "discontinued"
+	StepFollowed     = "followed"   // its device began another
+	StepCaseEnded    = "case-ended" // the room's case ended, or it is in maintenance
+	StepByPerson     = "person"
+)
+
+// EndStep ends a procedure step that a device left open, so that the next patient's images are not held.
+type EndStep struct {
+	UID    string `json:"uid"`
+	Reason string `json:"reason"` // why; the ledger keeps it
+	User   string `json:"user"`
 }
 
 // Echo is the answer to "try it".
@@ -307,6 +357,9 @@ type Control interface {
 	Destinations(ctx context.Context) ([]Destination, error)
 	// Steer pauses, resumes or retries a destination: "pause", "resume", "retry" (also what was given up).
 	Steer(ctx context.Context, destination, action, user string) error
+	// Drop gives up for good what a destination did not take. What it did before it failed
+	// stays done; the same again does the rest.
+	Drop(ctx context.Context, d Drop) (Dropped, error)
 	// EchoTo tries the way to a destination. It sends nothing but C-ECHO, or an OPTIONS request.
 	EchoTo(ctx context.Context, destination string) (Echo, error)
 	Instances(ctx context.Context, q instance.Query) ([]instance.Record, error)
@@ -318,6 +371,11 @@ type Control interface {
 	Policy(ctx context.Context) (Policy, error)
 	SetPolicy(ctx context.Context, p Policy, user string) (Policy, []Problem, error) // p.SHA256 is of the one it replaces
 	DryRun(ctx context.Context, d DryRun) (DryRunResult, error)
+	// Steps are the procedure steps that say whose images rooms make, the newest first: those in progress, and
+	// those that ended so lately that images of them may still come.
+	Steps(ctx context.Context) ([]ProcedureStep, error)
+	// EndStep ends one that is in progress. What was held because of it stays held.
+	EndStep(ctx context.Context, e EndStep) (ProcedureStep, error)
 	Bindings(ctx context.Context) ([]Binding, string, error) // and their revision
 	SetBindings(ctx context.Context, list []Binding, revision, user string) ([]Problem, error)
 	Proof
@@ -327,9 +385,12 @@ type Control interface {
 const (
 	NotFound    = "not-found"
 	Conflict    = "conflict"
+	Changed     = "revision-conflict" // somebody else changed it since it was read
 	Invalid     = "invalid"
 	SamePerson  = "same-person"
 	Unavailable = "unavailable"
+	Unsigned    = "unsigned"    // the gateway takes signed orders only
+	NotTrusted  = "not-trusted" // a signature, of an order or of an answer, does not count
 )
 
 // Refused is why a request was not carried out.
@@ -345,8 +406,10 @@ func (r *Refused) Error() string { return r.What }
 // Hint says what to do.
 func (r *Refused) Hint() string { return r.Tip }
 
-// Request is a call over the bus: the method's name, and its arguments.
+// Request is a call over the bus: the method's name, its arguments, and the order to do it
+// where it is signed.
 type Request struct {
 	Method string          `json:"method"`
 	Body   json.RawMessage `json:"body,omitempty"`
+	Order  *order.Signed   `json:"order,omitempty"`
 }

@@ -50,6 +50,8 @@ type Arrival struct {
 	TransferSyntax string
 	// Preamble is that of a Part 10 file; nil over DIMSE, which has none.
 	Preamble *[128]byte
+	// PreambleKind is that of a preamble that is not there any more: of an instance that is inspected again.
+	PreambleKind PreambleKind
 	// MoveOriginator and MoveMessageID stand in a C-STORE that a C-MOVE caused.
 	MoveOriginator string
 	MoveMessageID  uint16

@@ -40,14 +40,20 @@ type Record struct {
 	Patient        string `json:"patient,omitempty"`           // pseudonym of issuer and patient ID
 	Accession      string `json:"accession,omitempty"`         // pseudonym
 
-	DataSet string `json:"data_set"`        // SHA-256, hexadecimal
-	Pixel   string `json:"pixel,omitempty"` // SHA-256, hexadecimal
-	Bytes   int64  `json:"bytes"`
+	Preamble Preamble `json:"preamble,omitzero"` // of a file
+	Case     bool     `json:"case,omitempty"`    // a case was in progress in the sender's theatre
+	DataSet  string   `json:"data_set"`          // SHA-256, hexadecimal
+	Pixel    string   `json:"pixel,omitempty"`   // SHA-256, hexadecimal
+	Bytes    int64    `json:"bytes"`
 
 	Verdict  Verdict `json:"verdict"`
 	Hits     []Hit   `json:"hits,omitempty"`
 	MoreHits int     `json:"more_hits,omitempty"`
 	Policy   string  `json:"policy"` // SHA-256 of the firewall's policy
+
+	// MovedTo is the destination that somebody's C-MOVE asked to have it sent to; "" where none did. The
+	// routes have no say in it then, neither when it comes nor when it is released from quarantine.
+	MovedTo string `json:"moved_to,omitempty"`
 
 	// Original is the number of the instance that this one was made of, Copy that of the one
 	// made of this: sanitising.
@@ -124,6 +130,8 @@ var (
 	ErrFull = errors.New("the gateway's disk is almost full")
 	// ErrNotFound: there is no such instance, or its bytes are gone.
 	ErrNotFound = errors.New("no such instance")
+	// ErrIndexing: it is not known yet whether there is one, as older records are still being indexed.
+	ErrIndexing = errors.New("older instances are still being indexed")
 	// ErrRevision: somebody else changed the record in between.
 	ErrRevision = errors.New("the record has changed meanwhile")
 )
@@ -172,13 +180,16 @@ type Draft interface {
 
 // Query asks for records. Zero fields ask for nothing.
 type Query struct {
+	// SOPInstance is the UID under which an instance came, or one under which it was forwarded.
 	Study, SOPInstance, Device, Destination string
-	States                                  []State
-	Delivery                                DeliveryState // a delivery is in this state
-	Theatre                                 string
-	From, To                                time.Time
-	Before                                  uint64 // numbers smaller than this
-	Limit                                   int    // 0: 100; at most 1000
+	// SHA256 is of a data set as it came or was forwarded, in hexadecimal.
+	SHA256   string
+	States   []State
+	Delivery DeliveryState // a delivery is in this state
+	Theatre  string
+	From, To time.Time
+	Before   uint64 // numbers smaller than this
+	Limit    int    // 0: 100; at most 1000
 }
 
 // Outcome is what became of an instance that was brought.
