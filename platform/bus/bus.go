@@ -86,6 +86,10 @@ import (
 type Deps struct {
 	Dir string // of the embedded server's streams; it is made where it is not
 	Log *slog.Logger
+	// Patient: an external server that cannot be reached does not hold Open up. Publishers queue, what is served and
+	// listened to begins when the server is there, and whatever else needs it fails with ErrAway until then. A server
+	// that refuses this process is an error all the same.
+	Patient bool
 }
 
 // Bus is a connection to the bus, with the server where it is embedded. Its
@@ -96,7 +100,7 @@ type Bus struct {
 	srv *embedded // nil when the server is external
 	nc  *nats.Conn
 	js  jetstream.JetStream
-	kv  jetstream.KeyValue
+	kv  atomic.Pointer[bucket] // nil until the server had it for the first time
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -104,6 +108,7 @@ type Bus struct {
 	foreign atomic.Uint64
 	twice   atomic.Uint64
 	hub     hubState
+	patient bool // see Deps.Patient
 
 	mu     sync.Mutex
 	closed bool
@@ -113,6 +118,7 @@ type Bus struct {
 const (
 	dialTimeout = 5 * time.Second
 	openTimeout = 30 * time.Second // of Open when its ctx has no deadline
+	settleEvery = time.Second      // how often the streams of a bus that was away at the start are looked for
 	apiTimeout  = 5 * time.Second
 	dedupe      = 2 * time.Minute // see Publisher.recover for what is older
 )
@@ -122,7 +128,7 @@ func (c *Config) bucketName() string { return c.Name + "-state" }
 
 // Open starts the embedded server or connects to the external one, and makes
 // or checks the streams. An external server that cannot be reached is tried until
-// ctx ends, or for half a minute. The bus lives on after ctx ends; see Close.
+// ctx ends, or for half a minute; see Deps.Patient. The bus lives on after ctx ends; see Close.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Bus, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -135,7 +141,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Bus, error) {
 		ctx, cancel = context.WithTimeout(ctx, openTimeout)
 		defer cancel()
 	}
-	b := &Bus{cfg: cfg, log: deps.Log}
+	b := &Bus{cfg: cfg, log: deps.Log, patient: deps.Patient}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	var err error
 	if cfg.URL == "" {
@@ -166,13 +172,8 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Bus, error) {
 
 // connect makes the connection that all but publishers share, and the streams.
 func (b *Bus) connect(ctx context.Context) error {
-	var err error
 	for {
-		b.nc, err = b.dial(nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				b.log.Warn("connection to the bus lost", "why", err)
-			}
-		}), nats.ReconnectHandler(func(*nats.Conn) { b.log.Info("connected to the bus again") }))
+		err := b.begin()
 		if err == nil {
 			if err = b.prepare(ctx); err == nil {
 				return nil
@@ -184,12 +185,63 @@ func (b *Bus) connect(ctx context.Context) error {
 			return err
 		}
 		b.log.Warn("the bus cannot be reached yet", "why", err)
+		if b.patient {
+			return b.later()
+		}
 		select {
 		case <-ctx.Done():
 			return err
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// begin makes the connection.
+func (b *Bus) begin(more ...nats.Option) (err error) {
+	b.nc, err = b.dial(append(more, nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+		if err != nil {
+			b.log.Warn("connection to the bus lost", "why", err)
+		}
+	}), nats.ReconnectHandler(func(*nats.Conn) { b.log.Info("connected to the bus again") }))...)
+	if err != nil {
+		return err
+	}
+	b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(apiTimeout))
+	if err != nil {
+		b.nc.Close()
+	}
+	return err
+}
+
+// later makes a connection that is tried until it holds, and the streams when it does.
+func (b *Bus) later() error {
+	if err := b.begin(nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(), nats.ConnectHandler(func(*nats.Conn) { b.log.Info("connected to the bus") })); err != nil {
+		return explain("bus", err)
+	}
+	b.running.Go(func() {
+		said := ""
+		for {
+			select {
+			case <-b.ctx.Done():
+				return
+			case <-time.After(settleEvery):
+			}
+			if !b.nc.IsConnected() {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(b.ctx, openTimeout)
+			err := b.prepare(ctx)
+			cancel()
+			if err == nil || b.ctx.Err() != nil {
+				return
+			}
+			if err = explain("bus", err); err.Error() != said {
+				said = err.Error()
+				b.log.Error("the bus is there and cannot be used yet; it is tried again", "why", err)
+			}
+		}
+	})
+	return nil
 }
 
 // dial makes one connection.

@@ -85,9 +85,12 @@ func explain(what string, err error) error {
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		e = &Error{Kind: ErrAway.Kind, Text: "the server has no JetStream now: " + err.Error(), Help: "enable JetStream on the NATS server (jetstream {} in its configuration), or wait for its cluster to elect a leader"}
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrConnectionClosed),
-		errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting), errors.Is(err, nats.ErrNoStreamResponse):
+		errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting), errors.Is(err, nats.ErrNoStreamResponse),
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrHeadersNotSupported): // what it says before it was connected for the first time
 		e = ErrAway.as(err)
 		e.Help = "check that the NATS server at bus.url runs and can be reached"
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
+		e = &Error{Kind: "refused", Text: err.Error(), Help: "one end speaks TLS and the other does not: bus.url begins with tls:// where the server has it"}
 	case strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls"):
 		e = &Error{Kind: "refused", Text: err.Error(), Help: "check bus.tls: the certificates do not fit together"}
 	default:

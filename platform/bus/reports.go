@@ -28,19 +28,27 @@ func (b *Bus) Report(ctx context.Context, kind, name string, body []byte) error 
 	if len(body) > MaxReport {
 		return fmt.Errorf("report of %s: %w: %d bytes, at most %d", name, ErrTooLarge, len(body), MaxReport)
 	}
+	kv, err := b.reports()
+	if err != nil {
+		return explain("report of "+name, err)
+	}
 	ctx, cancel := limit(ctx, apiTimeout)
 	defer cancel()
-	_, err := b.kv.Put(ctx, token(kind)+"."+token(name), body)
+	_, err = kv.Put(ctx, token(kind)+"."+token(name), body)
 	return explain("report of "+name, err)
 }
 
 // Reports returns the latest reports of a kind, in the order in which they were
 // stored.
 func (b *Bus) Reports(ctx context.Context, kind string) ([]Report, error) {
+	kv, err := b.reports()
+	if err != nil {
+		return nil, explain("reports", err)
+	}
 	ctx, cancel := limit(ctx, apiTimeout)
 	defer cancel()
 	prefix := token(kind) + "."
-	w, err := b.kv.Watch(ctx, prefix+"*", jetstream.IgnoreDeletes())
+	w, err := kv.Watch(ctx, prefix+"*", jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, explain("reports", err)
 	}
@@ -68,9 +76,13 @@ func (b *Bus) Reports(ctx context.Context, kind string) ([]Report, error) {
 // Forget removes a report, for example of a sensor that is no more. It is no
 // error when there is none.
 func (b *Bus) Forget(ctx context.Context, kind, name string) error {
+	kv, err := b.reports()
+	if err != nil {
+		return explain("report of "+name, err)
+	}
 	ctx, cancel := limit(ctx, apiTimeout)
 	defer cancel()
-	return explain("report of "+name, b.kv.Purge(ctx, token(kind)+"."+token(name)))
+	return explain("report of "+name, kv.Purge(ctx, token(kind)+"."+token(name)))
 }
 
 // token writes a name so that it is one token of a subject and of a key: what

@@ -216,5 +216,11 @@ func (b *Bus) Listen(subject string, f func([]byte)) (stop func(), err error) {
 	return func() { cancel(); <-done }, nil
 }
 
-// flush waits until the server has what was sent.
-func (b *Bus) flush() error { return b.nc.FlushTimeout(apiTimeout) }
+// flush waits until the server has what was sent. A patient bus does not wait for a server that is away: what is
+// subscribed to is sent when it is there.
+func (b *Bus) flush() error {
+	if b.patient && !b.nc.IsConnected() {
+		return nil
+	}
+	return b.nc.FlushTimeout(apiTimeout)
+}

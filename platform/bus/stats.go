@@ -86,12 +86,16 @@ func (b *Bus) Check(ctx context.Context) error {
 	if _, err := b.info(ctx); err != nil {
 		return explain("bus: stream of events", err)
 	}
+	kv, err := b.reports()
+	if err != nil {
+		return explain("bus", err)
+	}
 	key, probe := "check."+token(b.checkName()), []byte(rand.Text())
-	rev, err := b.kv.Put(ctx, key, probe)
+	rev, err := kv.Put(ctx, key, probe)
 	if err != nil {
 		return explain("bus: write", err)
 	}
-	e, err := b.kv.GetRevision(ctx, key, rev)
+	e, err := kv.GetRevision(ctx, key, rev)
 	if err != nil {
 		return explain("bus: read", err)
 	}

@@ -15,27 +15,35 @@ import (
 
 // prepare makes the streams, or checks those that are there.
 func (b *Bus) prepare(ctx context.Context) error {
-	var err error
-	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(apiTimeout)); err != nil {
-		return err
-	}
 	if err := b.prepareEvents(ctx); err != nil {
 		return fmt.Errorf("stream %s: %w", b.cfg.streamName(), err)
 	}
-	b.kv, err = b.js.KeyValue(ctx, b.cfg.bucketName())
+	kv, err := b.js.KeyValue(ctx, b.cfg.bucketName())
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		b.kv, err = b.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+		kv, err = b.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: b.cfg.bucketName(), Description: "latest reports of sensors and roles", History: 1,
 			MaxBytes: int64(stateBytes), MaxValueSize: MaxReport, Replicas: b.cfg.Replicas, Storage: jetstream.FileStorage,
 		})
 		if errors.Is(err, jetstream.ErrBucketExists) { // another process was faster
-			b.kv, err = b.js.KeyValue(ctx, b.cfg.bucketName())
+			kv, err = b.js.KeyValue(ctx, b.cfg.bucketName())
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", b.cfg.bucketName(), err)
 	}
+	b.kv.Store(&bucket{kv})
 	return nil
+}
+
+// bucket holds the latest reports.
+type bucket struct{ jetstream.KeyValue }
+
+// reports returns it, or ErrAway as long as the server was not there since the start.
+func (b *Bus) reports() (*bucket, error) {
+	if kv := b.kv.Load(); kv != nil {
+		return kv, nil
+	}
+	return nil, ErrAway.as(errors.New("it was not there since the start"))
 }
 
 // wanted is the stream of events as the configuration says.

@@ -42,6 +42,8 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrFull says that there is no space left. Reading goes on working.
 	ErrFull = errors.New("no space left")
+	// ErrAway says that the database cannot be reached now, or does not take connections.
+	ErrAway = errors.New("the database is away")
 	// ErrBusy says that another process writes events to this store.
 	ErrBusy = errors.New("another process writes events here")
 	// ErrNoLead says that the caller has not, or no longer, the right to append:
