@@ -19,7 +19,7 @@ import (
 func dicomCommand() *cobra.Command {
 	c := &cobra.Command{Use: "dicom", Short: "Look into DICOM files, and speak to DICOM peers by hand", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(dicomDumpCommand(), dicomEchoCommand(), dicomSendCommand(), dicomFindCommand())
+	c.AddCommand(dicomDumpCommand(), dicomEchoCommand(), dicomSendCommand(), dicomFindCommand(), dicomGetCommand(), dicomMoveCommand())
 	return c
 }
 

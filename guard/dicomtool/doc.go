@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package dicomtool does what an engineer does with a DICOM peer by hand: verify that it answers
-// (Echo), send files to it (Send), ask it (Find). It stands on guard/dicomnet and adds
+// (Echo), send files to it (Send), ask it (Find), retrieve from it (Get, Move). It stands on guard/dicomnet and adds
 // what only a tool needs: reading files and directories, choosing presentation contexts, keys
 // written as text.
 //

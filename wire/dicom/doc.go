@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package dicom reads and writes the data structures of DICOM PS3.5 (2022a and later),
-// with the data dictionary of PS3.6 and the file meta information of PS3.10.
+// with the data dictionary of PS3.6 (2026d) and the file meta information of PS3.10.
 // The upper layer protocol is in package ul, the message service in dimse.
 //
 // # Data sets

@@ -14,7 +14,7 @@ var beyond = []struct {
 }{
 	{0x00080001, Remove, "", "a length of a data set that is not this one"},
 	{0x00080051, Remove, "", "who issued the accession number"},
-	{0x00080300, Remove, "", "describes private elements, which may be gone"},
+	{0x00080300, Remove, "", "describes private elements, which may be gone; written anew where some stay"},
 	{0x00100024, Remove, "", "who issued the patient ID"},
 	{0x00100033, Remove, "", "the patient's date of birth, in another calendar"},
 	{0x00100034, Remove, "", "the patient's date of death, in another calendar"},
@@ -59,6 +59,7 @@ var beyond = []struct {
 	{0x30020020, Empty, RetainDeviceIdentity, "which device"},
 	{0x30040006, Remove, CleanDescriptors, "free text"},
 	{0x300600C8, Remove, CleanDescriptors, "free text"},
+	{0x4FFE0001, Remove, "", "how digital signatures were made, which are removed"},
 }
 
 // classes are attributes of VR UI that the table does not list and that name a class, a syntax, a scheme or a program.

@@ -34,7 +34,8 @@
 // # Not done
 //
 // Recognizable visual features are not cleaned (no defacing). Text in pixels is not looked for: regions come
-// from rules. Compressed pixel data is never decoded: where a rule would blacken part of it, the instance is refused. Media
+// from rules. RLE Lossless is the only compressed
+// pixel data that is decoded: where a rule would blacken part of any other, the instance is refused. Media
 // directories (DICOMDIR) are refused. Whether a sequence of Type 1, 2 or 3 is meant is not looked up: where the
 // table offers a choice, the action that keeps every information object definition valid is taken.
 package deid

@@ -22,6 +22,10 @@ func (x *run) element(t *dicom.Token, in *item) error {
 	if t.Tag == dicom.TagPixelData || t.Tag == dicom.TagFloatPixelData || t.Tag == dicom.TagDoublePixelData {
 		return x.pixels(t)
 	}
+	if (t.Tag == tagFrameOffsets || t.Tag == tagFrameLengths) && t.Depth == 0 && x.recodes() {
+		x.note(t.Tag, "removed", "E.3.1: where frames lay that are written anew")
+		return x.skip()
+	}
 	s, vr := x.step(t, in)
 	if vr == dicom.SQ && (s.do == keep || s.do == structured || s.do == mapUID) {
 		return x.unfold(t, in)

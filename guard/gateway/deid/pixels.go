@@ -51,20 +51,24 @@ func (x *run) notBurnedIn() error {
 	return x.put(&dicom.Token{Tag: tagBurnedIn, VR: dicom.CS}, []byte("NO"))
 }
 
-// compressed says whether encapsulated pixel data may pass.
-func (x *run) compressed() error {
+// compressed says whether encapsulated pixel data may pass as it is. RLE is written anew where part of it must be black; no
+// other compression is decoded here, for what comes out of most is not what went in.
+func (x *run) compressed() (anew bool, err error) {
 	v := x.settle()
 	x.image.passed = true
+	const hint = "no copy of it can be made; let the device send uncompressed or RLE images to this destination"
 	switch {
 	case v.refuse != nil:
-		return v.refuse
+		return false, v.refuse
+	case len(v.black) == 0 && !x.image.hidden:
+		return false, nil
+	case x.altered.TransferSyntax == rleLossless:
+		return true, nil
 	case len(v.black) > 0:
-		return &Refusal{Code: "compressed", drop: x.p.cfg.Encapsulated == "drop", Why: "a rule wants part of its image black, and compressed images are not decoded here",
-			hint: "let the device send uncompressed images to this destination"}
-	case x.image.hidden:
-		return &Refusal{Code: "overlay", Why: "an overlay lies in unused bits of compressed pixel data, which is not decoded here", hint: "let the device send uncompressed images to this destination"}
+		return false, &Refusal{Code: "compressed", drop: x.p.cfg.Encapsulated == "drop", hint: hint,
+			Why: "a rule wants part of its image black, and " + dicom.UIDName(x.altered.TransferSyntax) + " is not decoded here"}
 	}
-	return nil
+	return false, &Refusal{Code: "overlay", hint: hint, Why: "an overlay lies in unused bits of pixel data in " + dicom.UIDName(x.altered.TransferSyntax) + ", which is not decoded here"}
 }
 
 // pixels does native pixel data.
@@ -86,21 +90,11 @@ func (x *run) pixels(t *dicom.Token) error {
 	}
 	g, why := x.image.geometry(t)
 	if why != "" {
-		return &Refusal{Code: "pixels", Why: why, hint: "what the header says about the image must be true before part of it can be blackened"}
+		return untrue(why)
 	}
-	if len(v.black) > 0 {
-		if !g.place(v.black) {
-			return &Refusal{Code: "pixels", Why: "a rectangle of the rule lies outside of the image", hint: "give the rule the size of the images that it is for"}
-		}
-		x.note(t.Tag, "blanked", "E.3.1")
-	}
-	var mask []byte
-	if x.image.hidden {
-		if x.image.signed != 0 || g.bytes != 2 && g.bytes != 1 {
-			return &Refusal{Code: "overlay", Why: "an overlay lies in unused bits of signed pixels"}
-		}
-		x.note(t.Tag, "blanked", "overlay in unused bits")
-		mask = g.mask(&x.image)
+	mask, err := x.plan(t, g, v)
+	if err != nil {
+		return err
 	}
 	if err := x.token(*t); err != nil {
 		return err
@@ -113,6 +107,29 @@ func (x *run) pixels(t *dicom.Token) error {
 		}
 		g.blacken(off, piece)
 	})
+}
+
+// untrue refuses an image whose header cannot be trusted.
+func untrue(why string) *Refusal {
+	return &Refusal{Code: "pixels", Why: why, hint: "what the header says about the image must be true before part of it can be blackened"}
+}
+
+// plan lays a verdict over an image: the rectangles, and the bits of a sample that are pixels where others hold an overlay.
+func (x *run) plan(t *dicom.Token, g *geometry, v verdict) (mask []byte, err error) {
+	if len(v.black) > 0 {
+		if !g.place(v.black) {
+			return nil, &Refusal{Code: "pixels", Why: "a rectangle of the rule lies outside of the image", hint: "give the rule the size of the images that it is for"}
+		}
+		x.note(t.Tag, "blanked", "E.3.1")
+	}
+	if x.image.hidden {
+		if x.image.signed != 0 || g.bytes != 2 && g.bytes != 1 {
+			return nil, &Refusal{Code: "overlay", Why: "an overlay lies in unused bits of signed pixels"}
+		}
+		x.note(t.Tag, "blanked", "overlay in unused bits")
+		mask = g.mask(&x.image)
+	}
+	return mask, nil
 }
 
 // geometry is how the pixels of native pixel data lie.
@@ -130,8 +147,20 @@ type geometry struct {
 	dark                   bool   // black is 0 throughout
 }
 
-// geometry makes sense of the header, or says what is wrong with it.
+// geometry makes sense of the header of native pixel data, or says what is wrong with it.
 func (m *image) geometry(t *dicom.Token) (*geometry, string) {
+	g, why := m.layout(t.VR)
+	if why != "" {
+		return nil, why
+	}
+	if want := g.frame * uint64(max(1, m.frames)); uint64(t.Length) != want+want&1 {
+		return nil, "its pixel data is not as long as its header says"
+	}
+	return g, ""
+}
+
+// layout is geometry of what does not depend on how long the pixel data is.
+func (m *image) layout(vr dicom.VR) (*geometry, string) {
 	frames := max(1, m.frames)
 	g := &geometry{rows: int(m.rows), columns: int(m.columns), samples: int(max(1, m.samples)), bytes: int(m.allocated / 8), planar: m.planar == 1, big: m.bigPixels}
 	switch {
@@ -146,7 +175,7 @@ func (m *image) geometry(t *dicom.Token) (*geometry, string) {
 	case m.stored > m.allocated || m.stored == 0 || m.high+1 < m.stored || m.high >= m.allocated:
 		return nil, "its header contradicts itself about bits"
 	}
-	g.swapped = g.big && g.bytes == 1 && t.VR == dicom.OW
+	g.swapped = g.big && g.bytes == 1 && vr == dicom.OW
 	g.frame = uint64(g.rows) * uint64(g.columns) * uint64(g.samples) * uint64(g.bytes)
 	if m.photometric == "YBR_FULL_422" || m.photometric == "YBR_PARTIAL_422" {
 		if g.samples != 3 || g.bytes != 1 || g.columns&1 != 0 || g.planar {
@@ -154,9 +183,6 @@ func (m *image) geometry(t *dicom.Token) (*geometry, string) {
 		}
 		g.halved = true
 		g.frame = uint64(g.rows) * uint64(g.columns) * 2
-	}
-	if want := g.frame * uint64(frames); uint64(t.Length) != want+want&1 {
-		return nil, "its pixel data is not as long as its header says"
 	}
 	g.black = g.pixel(m)
 	g.line, g.unit = g.frame/uint64(g.rows), uint64(len(g.black))

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -21,6 +22,7 @@ type facts struct {
 	lowerID                              string          // patientID in lower case
 	names                                map[string]bool // words of the names and of the ID
 	charset                              []byte
+	blocks                               []safeKey // of private elements, of which some may stay
 }
 
 const (
@@ -43,35 +45,67 @@ func (f *facts) patient() string {
 	return "instance\x00" + f.sop
 }
 
-// scan reads the head of a data set and returns a reader of all of it.
-func scan(src io.Reader, s dicom.Syntax) (*facts, io.Reader, error) {
+// scan reads the head of a data set and returns a reader of all of it. With safe, private elements that may stay, the head
+// reaches to the pixel data.
+func scan(src io.Reader, s dicom.Syntax, safe map[safeKey]map[uint8]dicom.VR) (*facts, io.Reader, error) {
 	head := &headBuffer{src: src}
 	r := dicom.NewReader(head, s, dicom.DefaultLimits())
 	f := &facts{names: map[string]bool{}}
+	found := false // all that must be known is
 	for {
 		t, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if head.full {
-			return nil, nil, &Refusal{Code: "head", Why: "the patient stands more than 16 MiB into the data set", hint: "its order is broken, or its head holds bulk data"}
-		}
 		if err != nil {
-			return nil, nil, err
+			switch {
+			case found: // what is wrong is said when it is reached again
+				if head.full || !errors.Is(err, io.EOF) {
+					f.blocks = nil // not all of them
+				}
+			case head.full:
+				return nil, nil, &Refusal{Code: "head", Why: "the patient stands more than 16 MiB into the data set", hint: "its order is broken, or its head holds bulk data"}
+			case !errors.Is(err, io.EOF):
+				return nil, nil, err
+			}
+			break
 		}
 		if t.Depth != 0 || t.Kind != dicom.Element && t.Kind != dicom.SequenceStart && t.Kind != dicom.FragmentsStart {
 			continue
 		}
-		if t.Tag > tagLastOfPatient && (f.patientID != "" || t.Tag > dicom.TagStudyInstanceUID) {
+		if found = found || t.Tag > tagLastOfPatient && (f.patientID != "" || t.Tag > dicom.TagStudyInstanceUID); found && (safe == nil || t.Tag >= tagFrameOffsets) {
 			break
 		}
-		if t.Kind == dicom.Element {
-			if err := f.note(r, &t); err != nil {
-				return nil, nil, err
-			}
+		if t.Kind != dicom.Element {
+			continue
+		}
+		switch {
+		case safe != nil && t.Tag.IsPrivateCreator():
+			err = f.block(r, &t, safe)
+		case !found:
+			err = f.note(r, &t)
+		}
+		if err != nil && !found { // what comes later is said when it is reached again
+			return nil, nil, err
 		}
 	}
 	return f, io.MultiReader(bytes.NewReader(head.buf), src), nil
+}
+
+// maxBlocks bounds how many blocks of private elements a copy describes.
+const maxBlocks = 256
+
+// block takes a private creator of whose block something may stay.
+func (f *facts) block(r *dicom.Reader, t *dicom.Token, safe map[safeKey]map[uint8]dicom.VR) error {
+	if t.Length > 64 || len(f.blocks) == maxBlocks {
+		return nil
+	}
+	raw, err := r.Value(64)
+	if err != nil {
+		return err
+	}
+	k := safeKey{strings.Trim(string(raw), " \x00"), t.Tag.Group()}
+	if safe[k] != nil && !slices.Contains(f.blocks, k) {
+		f.blocks = append(f.blocks, k)
+	}
+	return nil
 }
 
 func (f *facts) note(r *dicom.Reader, t *dicom.Token) error {

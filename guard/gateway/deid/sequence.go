@@ -53,6 +53,9 @@ func (x *run) each(t *dicom.Token, in *item, clean bool) error {
 			return err
 		}
 		if next.Kind == dicom.SequenceEnd {
+			if err := x.join(t); err != nil {
+				return err
+			}
 			return x.token(dicom.Token{Kind: dicom.SequenceEnd})
 		}
 		x.place[len(x.place)-1].item++
@@ -135,8 +138,10 @@ func (x *run) skipSequence() error {
 // fragments does encapsulated data. What is not pixel data has no business in fragments and is removed where anything is done to it.
 func (x *run) fragments(t *dicom.Token, in *item) error {
 	if t.Tag == dicom.TagPixelData && t.Depth == 0 {
-		if err := x.compressed(); err != nil {
+		if anew, err := x.compressed(); err != nil {
 			return err
+		} else if anew {
+			return x.recode(t)
 		}
 	} else if s, _ := x.step(t, in); s.do != keep || t.Tag == dicom.TagPixelData {
 		if t.Tag == dicom.TagPixelData {

@@ -22,13 +22,13 @@ func (p *profile) Transform(dst io.Writer, src io.Reader, syntax string) (instan
 	case elsewhere[syntax]:
 		return instance.Altered{}, &Refusal{Code: "transfer-syntax", Why: "its pixel data is elsewhere (JPIP), where nothing removes what identifies", hint: "let the device send pixel data itself"}
 	}
-	f, all, err := scan(src, s)
+	f, all, err := scan(src, s, p.safe)
 	if err != nil {
 		return instance.Altered{}, err
 	}
 	x := &run{p: p, facts: f, syntax: s, dst: dst, r: dicom.NewReader(all, s, dicom.DefaultLimits()), image: image{bigPixels: s.BigEndian || syntax == dicom.PrivateGEImplicit}}
 	x.days = p.keys.shift(f.patient())
-	x.added = additions(p)
+	x.added = additions(p, f)
 	x.enc.Reset(s)
 	x.altered.TransferSyntax = syntax
 	if !s.Deflated {

@@ -250,6 +250,9 @@ func (d *dataset) Value(t *dicom.Token, parent dicom.Tag, value []byte) {
 	if p != nil {
 		*p = analyze.Clean([]byte(d.charset.Decode(value)))
 	}
+	if p == &op.object.modality {
+		*p = dicom.Modality(*p)
+	}
 }
 
 // binary looks at the beginning of a binary value.

@@ -61,7 +61,7 @@ func (d *dataset) scheduledValue(t *dicom.Token, parent dicom.Tag, value []byte)
 	text := analyze.Clean([]byte(d.charset.Decode(value)))
 	switch t.Tag {
 	case dicom.TagModality:
-		s.Modality = text
+		s.Modality = dicom.Modality(text)
 	case tagScheduledStationAE:
 		s.StationAE = text
 	case tagScheduledStationName:

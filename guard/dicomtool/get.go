@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dicomtool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/wire/dicom"
+	"github.com/asepsis/asepsis/wire/dicom/ul"
+)
+
+// GetOptions say what is retrieved with C-GET, and where it is kept.
+type GetOptions struct {
+	RetrieveOptions
+	Dir  string // made where it is not there
+	Tree bool   // a directory for each study, and in it one for each series
+	// Classes are the storage SOP classes that are taken; empty: all that are registered.
+	Classes []string
+	// TransferSyntaxes in which instances are taken; empty: uncompressed ones first, compressed ones for what the peer
+	// cannot send otherwise.
+	TransferSyntaxes []string
+}
+
+// Get retrieves over the association that it asks on (PS3.4 §C.4.3). The error is of what prevented retrieving; what the peer
+// could not send is in the result.
+//
+// An association has room for 128 presentation contexts, and the peer can send only what fits one of them. So those that are
+// most common go first; where the peer says that it could not send something, it is asked again with the others.
+func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
+	ctx, w := newWatch(ctx, o.Wait)
+	defer w.stop()
+	begin := time.Now()
+	todo, err := o.resolve(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	w.touch()
+	k, err := newKeeper(o.Dir, o.Tree, p.CalledAE, w.touch)
+	if err != nil {
+		return nil, err
+	}
+	g := &getter{peer: p, o: &o, keeper: k, watch: w, result: &Retrieved{Requests: len(todo)}, missing: map[string]bool{}}
+	for i, round := range g.rounds() {
+		if len(todo) == 0 {
+			break
+		}
+		if todo, err = g.round(ctx, round, todo, i == 0); err != nil {
+			break
+		}
+	}
+	g.end(time.Since(begin))
+	return g.result, errors.Join(err, k.sync())
+}
+
+type getter struct {
+	peer    Peer
+	o       *GetOptions
+	keeper  *keeper
+	watch   *watch
+	result  *Retrieved
+	missing map[string]bool // SOP instances that the peer could not send
+	unnamed int             // instances of which it does not say which
+}
+
+// room is how many storage contexts go on an association, beside the one that is asked on.
+const room = ul.MaxContexts - 1
+
+// rounds returns the storage contexts of each association that may be needed.
+func (g *getter) rounds() (out [][]dicomnet.Proposal) {
+	classes := g.o.Classes
+	if len(classes) == 0 {
+		classes = dicom.StorageClasses()
+		common := map[string]int{}
+		for i, c := range often {
+			common[c] = len(often) - i
+		}
+		slices.SortStableFunc(classes, func(a, b string) int { return common[b] - common[a] })
+	}
+	var all []dicomnet.Proposal
+	add := func(class string, syntaxes ...string) {
+		all = append(all, dicomnet.Proposal{AbstractSyntax: class, TransferSyntaxes: syntaxes, SCP: true})
+	}
+	flush := func() {
+		for c := range slices.Chunk(all, room) {
+			out = append(out, c)
+		}
+		all = nil
+	}
+	if len(g.o.TransferSyntaxes) > 0 {
+		for _, c := range classes {
+			for _, ts := range g.o.TransferSyntaxes { // an acceptor chooses one of a context
+				add(c, ts)
+			}
+		}
+		flush()
+		return out
+	}
+	for _, c := range classes {
+		add(c, dicomnet.UncompressedSyntaxes()...)
+	}
+	flush()
+	for _, c := range classes {
+		if len(g.o.Classes) == 0 && !slices.Contains(often[:images], c) {
+			continue
+		}
+		for _, ts := range compressed {
+			add(c, ts)
+		}
+	}
+	flush()
+	return out
+}
+
+// round retrieves what is to do over one association, and returns what is left to be asked for with other contexts.
+func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo []request, first bool) (left []request, err error) {
+	class := retrievals[g.o.Model].get
+	d := g.peer.dialer()
+	d.Timeouts.Response = 24 * time.Hour // the watch knows better: instances that come are an answer too
+	d.Handler = g.keeper
+	d.Contexts = append([]dicomnet.Proposal{{AbstractSyntax: class, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}}, contexts...)
+	a, err := d.Dial(ctx, g.peer.Address)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Abort() // does nothing after Release
+	if !first && !slices.ContainsFunc(a.Info().Contexts, func(c dicomnet.Context) bool { return c.Accepted() && c.SCP }) {
+		return todo, a.Release(ctx)
+	}
+	for i := range todo {
+		before, _ := g.keeper.count()
+		out, err := asked(ctx, a, class, "", &todo[i], g.watch, func(done, total int) { g.progress(before+done, before+total) })
+		var none *dicomnet.ContextError
+		switch {
+		case errors.As(err, &none):
+			return nil, &hinted{err, "the peer does not offer C-GET; asepsis dicom move may do"}
+		case err != nil:
+			return nil, err
+		}
+		now, _ := g.keeper.count()
+		g.progress(now, 0)
+		g.take(&out, first, now-before)
+		if out.failed > 0 || unable(out.err) {
+			left = append(left, todo[i])
+		} else if out.err != nil {
+			g.result.Errors = append(g.result.Errors, out.err)
+		}
+	}
+	return left, a.Release(ctx)
+}
+
+// take counts an answer. came is how many instances it brought.
+func (g *getter) take(out *answer, first bool, came int) {
+	g.result.Warnings += out.warnings
+	for _, uid := range out.missing {
+		g.missing[uid] = true
+	}
+	switch {
+	case first && len(out.missing) == 0:
+		g.unnamed += out.failed
+	case !first:
+		g.unnamed = max(0, g.unnamed-came)
+	}
+	if first && unable(out.err) && out.failed == 0 { // it does not even count
+		g.unnamed++
+	}
+}
+
+// unable reports a peer that could not send (PS3.4 table C.4-3).
+func unable(err error) bool {
+	var status *dicomnet.StatusError
+	return errors.As(err, &status) && status.Status == 0xA702
+}
+
+func (g *getter) progress(done, total int) {
+	if g.o.Progress != nil {
+		_, bytes := g.keeper.count()
+		g.o.Progress(done, total, bytes)
+	}
+}
+
+// end draws the sum.
+func (g *getter) end(d time.Duration) {
+	r := g.result
+	r.Duration = d
+	r.Files = g.keeper.files
+	r.Stored, r.Bytes = g.keeper.count()
+	for uid := range g.missing {
+		if !g.keeper.has(uid) {
+			r.Missing = append(r.Missing, uid)
+		}
+	}
+	slices.Sort(r.Missing)
+	r.Failed = len(r.Missing) + g.unnamed
+	for _, f := range r.Files {
+		if f.Err != nil && !g.missing[f.SOPInstance] && !g.keeper.has(f.SOPInstance) {
+			r.Failed++
+		}
+	}
+}
+
+// images is how many of often are images that come compressed.
+const images = 26
+
+// often are the storage SOP classes that archives hold most of, those that come compressed first.
+var often = []string{
+	"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1",
+	"1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2", "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.13.1.3",
+	"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.7.4", "1.2.840.10008.5.1.4.1.1.7.2",
+	"1.2.840.10008.5.1.4.1.1.77.1.1", "1.2.840.10008.5.1.4.1.1.77.1.1.1", "1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.77.1.4.1", "1.2.840.10008.5.1.4.1.1.77.1.2",
+	"1.2.840.10008.5.1.4.1.1.77.1.6", "1.2.840.10008.5.1.4.1.1.77.1.5.1", "1.2.840.10008.5.1.4.1.1.77.1.5.4", "1.2.840.10008.5.1.4.1.1.12.1.1",
+	"1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.88.22", "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.88.59", "1.2.840.10008.5.1.4.1.1.88.67",
+	"1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.66.4",
+	"1.2.840.10008.5.1.4.1.1.481.1", "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.481.5", "1.2.840.10008.5.1.4.1.1.9.1.1",
+}
+
+// compressed are the transfer syntaxes that images come in when they do not come uncompressed, the most common first.
+var compressed = []string{
+	"1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57",
+	"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.203", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.103", "1.2.840.10008.1.2.4.100",
+}
+
+// ParseClass reads a storage SOP class as people write it: its UID, or its keyword in PS3.6, with or without the word Storage.
+func ParseClass(s string) (string, error) {
+	if dicom.ValidUID(s) {
+		return s, nil
+	}
+	if uid, ok := dicom.UIDOf(s); ok && dicom.IsStorage(uid) {
+		return uid, nil
+	}
+	if uid, ok := dicom.UIDOf(s + "Storage"); ok && dicom.IsStorage(uid) {
+		return uid, nil
+	}
+	return "", &hinted{fmt.Errorf("%q is no storage SOP class", s), "write a UID or a keyword of PS3.6, as CTImageStorage or CTImage"}
+}
+
+// ParseSyntax reads a transfer syntax as people write it: its UID, or its keyword in PS3.6.
+func ParseSyntax(s string) (string, error) {
+	uid := s
+	if known, ok := dicom.UIDOf(s); ok {
+		uid = known
+	}
+	if _, known := dicom.SyntaxOf(uid); !known {
+		return "", &hinted{fmt.Errorf("%q is no transfer syntax", s), "write a UID or a keyword of PS3.6, as JPEGLosslessSV1"}
+	}
+	return uid, nil
+}
