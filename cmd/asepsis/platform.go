@@ -26,6 +26,7 @@ import (
 
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/core/theatre"
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/platform/store"
@@ -55,10 +56,13 @@ type platform struct {
 	metrics *prometheus.Registry
 	bus     *bus.Bus
 	store   store.Store
+	late    *open.Late // of a role that runs on while the store is away, in the store's place
+	patient bool       // a bus that is away does not hold up the start
 	rooms   []lifecycle.Room
 	cleanup []func()
 
-	temporary  bool // the data directory goes at the end
+	gateways   map[string]control.Control // of this process, by name
+	temporary  bool                       // the data directory goes at the end
 	proof      proving
 	passphrase []byte // of the authority's key, where it is not in a file
 }
@@ -151,7 +155,7 @@ func (p *platform) connect(ctx context.Context) error {
 }
 
 func (p *platform) connectBus(ctx context.Context) error {
-	b, err := bus.Open(ctx, p.set.Bus, bus.Deps{Dir: filepath.Join(p.dir, "bus"), Log: p.log.With("room", "bus")})
+	b, err := bus.Open(ctx, p.set.Bus, bus.Deps{Dir: filepath.Join(p.dir, "bus"), Log: p.log.With("room", "bus"), Patient: p.patient})
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
@@ -171,9 +175,25 @@ func (p *platform) close() {
 			p.log.Error("the store did not close cleanly", "err", err)
 		}
 	}
+	if p.late != nil {
+		if err := p.late.Close(); err != nil {
+			p.log.Error("the store did not close cleanly", "err", err)
+		}
+	}
 	for _, f := range slices.Backward(p.cleanup) {
 		f()
 	}
+}
+
+// documents is the store, or what stands for it while it is away; nil without one.
+func (p *platform) documents() store.Documents {
+	switch {
+	case p.store != nil:
+		return p.store
+	case p.late != nil:
+		return p.late
+	}
+	return nil
 }
 
 func (p *platform) addRecorder() error {
@@ -231,8 +251,12 @@ func (p *platform) addWatch(name string, in watch.Input) error {
 }
 
 // addConsole makes the API and the console, and the link for the first account.
-func (p *platform) addConsole() error {
+func (p *platform) addConsole(ctx context.Context) error {
 	var server *api.Server
+	orders, err := p.orders(ctx)
+	if err != nil {
+		return err
+	}
 	a, err := access.New(p.set.Access, access.Deps{
 		Store: p.store, Log: p.log.With("room", "access"), Now: time.Now, Demo: p.demo, Secure: !p.set.Console.TLS.Plain,
 		BaseURL: func() string { return server.URL() }, Site: func(ctx context.Context) access.Site { return api.SiteOf(ctx, p.store) }, Version: version,
@@ -250,6 +274,7 @@ func (p *platform) addConsole() error {
 		Store: p.store, Bus: p.bus, Access: a, Web: web.Dist(), Dir: p.dir, Rules: rules.FS, RulesDir: p.set.Detect.RulesDir, Policy: p.set.Detect.Policy, Demo: p.demo, Version: version,
 		Log: p.log.With("room", "console"), Now: time.Now, Metrics: p.metrics, Ready: ready,
 		Records: p.proof.records, UnwitnessedAlarm: p.set.Ledger.Unwitnessed, Identity: p.apiIdentity(),
+		Gateways: p.gateways, Orders: orders,
 	}
 	if p.proof.ledger != nil {
 		deps.Ledger = p.proof.ledger

@@ -56,7 +56,7 @@ func consoleCommand() *cobra.Command {
 		Example: "  asepsis console --bus nats://bus.hospital.example:4222 --store postgres://asepsis@db.hospital.example/asepsis",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.role(c, func(p *platform) error { return p.addConsole() })
+			return f.role(c, func(p *platform) error { return p.addConsole(c.Context()) })
 		},
 	}
 	f.shared(c)
@@ -110,6 +110,7 @@ func (f *upFlags) watchOnBus(c *cobra.Command) error {
 	if err := f.become(p); err != nil {
 		return err
 	}
+	p.patient = true // what is seen before the bus is there waits for it
 	if err := p.connectBus(c.Context()); err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (f *upFlags) up(c *cobra.Command) error {
 			return err
 		}
 	}
-	if err := p.addConsole(); err != nil {
+	if err := p.addConsole(c.Context()); err != nil {
 		return err
 	}
 	return p.run(c.Context())

@@ -51,6 +51,7 @@ func kindShapes() map[Kind]Shape {
 			{Name: "action", Form: Token, Required: true, OneOf: []string{"set", "loaded", "removed", "approved", "rolled-back"}},
 			{Name: "version", Form: Token, Max: 64},
 			{Name: "before", Form: Hash, Doc: "SHA-256 of what was there before"},
+			{Name: "order", Form: Hash, Doc: "SHA-256 of the signed order by which a console asked for it; the actor's certificate signed it"},
 		},
 		Certificate: {
 			{Name: "action", Form: Token, Required: true, OneOf: []string{"issued", "renewed", "revoked", "code-made", "code-used", "code-withdrawn", "authority-made", "authority-rotated"}},
@@ -70,12 +71,14 @@ func kindShapes() map[Kind]Shape {
 			{Name: "policy", Form: Hash, Doc: "SHA-256 of the policy in force"},
 			{Name: "why", Form: Text, Max: 500},
 			{Name: "session", Form: Token, Max: 128}, {Name: "route", Form: Token, Max: 128},
+			{Name: "order", Form: Hash, Doc: "SHA-256 of the signed order by which a console asked for it; the actor's certificate signed it"},
 		},
 		Override: {
 			{Name: "what", Form: Token, Required: true, Doc: "the guard that was passed"},
 			{Name: "outcome", Form: Token, Max: 64, Doc: "what happened instead"},
 			{Name: "approved_by", Form: Text, Max: 128, Doc: "the second person, an account name"},
 			{Name: "until", Form: When},
+			{Name: "order", Form: Hash, Doc: "SHA-256 of the signed order by which a console asked for it; the actor's certificate signed it"},
 		},
 	}
 }

@@ -4,6 +4,7 @@ package identity
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -17,7 +18,7 @@ const (
 // store (and announces their revocations when they could not), and delivers
 // statements to the ledger. It returns when ctx ends.
 func (a *Authority) Run(ctx context.Context) error {
-	a.tidy(ctx)
+	a.tidy(ctx, slog.LevelDebug) // the ledger may begin later than this does
 	a.Look(ctx)
 	look, tidy := time.NewTicker(lookEvery), time.NewTicker(tidyEvery)
 	defer look.Stop()
@@ -29,12 +30,13 @@ func (a *Authority) Run(ctx context.Context) error {
 		case <-look.C:
 			a.Look(ctx)
 		case <-tidy.C:
-			a.tidy(ctx)
+			a.tidy(ctx, slog.LevelWarn)
 		}
 	}
 }
 
-func (a *Authority) tidy(ctx context.Context) {
+// tidy does what is due. waiting is how loudly it says that statements wait.
+func (a *Authority) tidy(ctx context.Context, waiting slog.Level) {
 	if err := a.Reload(); err != nil {
 		a.log.Error("the authority's directory cannot be read", "why", err)
 	}
@@ -42,7 +44,7 @@ func (a *Authority) tidy(ctx context.Context) {
 		a.log.Error("a CRL could not be signed", "why", err)
 	}
 	if n, err := a.Deliver(ctx); err != nil && ctx.Err() == nil {
-		a.log.Warn("statements wait for the ledger", "waiting", n, "why", err)
+		a.log.Log(ctx, waiting, "statements wait for the ledger", "waiting", n, "why", err)
 	}
 }
 

@@ -22,7 +22,10 @@ import (
 	"github.com/asepsis/asepsis/platform/bus"
 )
 
-const many = 1200 // instances of the gateway in the other process
+const (
+	many     = 1200 // instances of the gateway in the other process
+	stranded = 150  // of them were given up by the archive: more than one statement is about
+)
 
 // TestMain makes this binary the process of the gateway when it is told to be.
 func TestMain(m *testing.M) {
@@ -61,8 +64,19 @@ func gateway(url, dir string) error {
 			return err
 		}
 	}
+	var numbers []uint64
+	for n := range uint64(stranded) {
+		numbers = append(numbers, n+1)
+	}
+	if err := g.Forward.Strand(ctx, "archive", numbers...); err != nil {
+		return err
+	}
 	done := make(chan error, 1)
-	go func() { done <- control.Serve(ctx, b, "gateway-or-3", g) }()
+	only, err := guarded(ctx, os.Getenv("ASEPSIS_TEST_TRUST"), dir)
+	if err != nil {
+		return err
+	}
+	go func() { done <- control.Serve(ctx, b, "gateway-or-3", g, only) }()
 	for {
 		list, err := control.Gateways(ctx, b, time.Now())
 		if err != nil {
@@ -82,8 +96,8 @@ func gateway(url, dir string) error {
 	return <-done
 }
 
-// other starts the process of the gateway, and returns a bus that reaches it.
-func other(t *testing.T) (b *bus.Bus, in io.WriteCloser, wait func()) {
+// other starts the process of the gateway, with more in its environment, and returns a bus that reaches it.
+func other(t *testing.T, env ...string) (b *bus.Bus, in io.WriteCloser, wait func()) {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,7 +111,7 @@ func other(t *testing.T) (b *bus.Bus, in io.WriteCloser, wait func()) {
 	}
 	t.Cleanup(func() { _ = b.Close() })
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), "ASEPSIS_TEST_BUS=nats://"+cfg.Listen, "ASEPSIS_TEST_DIR="+t.TempDir())
+	child.Env = append(append(os.Environ(), "ASEPSIS_TEST_BUS=nats://"+cfg.Listen, "ASEPSIS_TEST_DIR="+t.TempDir()), env...)
 	if in, err = child.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +143,7 @@ func TestAGatewayOfAnotherProcessIsSteeredAsOneOfThis(t *testing.T) {
 	if err != nil || len(list) != 1 || !list[0].Live || list[0].Since.IsZero() {
 		t.Fatalf("the gateways are %+v, %v", list, err)
 	}
-	if o, err := g.Overview(ctx); err != nil || o.Name != "gateway-or-3" || o.Held != 1000 || len(o.Minutes) != 60 {
+	if o, err := g.Overview(ctx); err != nil || o.Name != "gateway-or-3" || o.Held != many || len(o.Minutes) != 60 {
 		t.Errorf("the overview is %+v, %v", o, err)
 	}
 
@@ -158,14 +172,23 @@ func TestAGatewayOfAnotherProcessIsSteeredAsOneOfThis(t *testing.T) {
 		hint bool
 	}{
 		"the same person again": {func() error { d.Revision = h.Revision; _, err := g.Decide(ctx, d); return err }, control.SamePerson, true},
-		"another revision":      {func() error { d.Revision = 99; _, err := g.Decide(ctx, d); return err }, control.Conflict, true},
+		"another revision":      {func() error { d.Revision = 99; _, err := g.Decide(ctx, d); return err }, control.Changed, true},
 		"no such instance":      {func() error { _, err := g.Instance(ctx, 99999); return err }, control.NotFound, false},
 		"no such destination":   {func() error { _, err := g.EchoTo(ctx, "none"); return err }, control.NotFound, false},
 		"no such action":        {func() error { return g.Steer(ctx, "xr-3", "explode", "ada") }, control.Invalid, false},
 		"another policy": {func() error {
 			_, _, err := g.SetPolicy(ctx, control.Policy{YAML: "mode: observe\n", SHA256: "0"}, "ada")
 			return err
-		}, control.Conflict, true},
+		}, control.Changed, true},
+		"dropping by steering": {func() error { return g.Steer(ctx, "archive", "drop", "ada") }, control.Invalid, true},
+		"dropping without a reason": {func() error {
+			_, err := g.Drop(ctx, control.Drop{Destination: "archive", User: "ada"})
+			return err
+		}, control.Invalid, false},
+		"dropping what nobody knows": {func() error {
+			_, err := g.Drop(ctx, control.Drop{Destination: "none", User: "ada", Reason: "it is gone"})
+			return err
+		}, control.NotFound, false},
 		"another gateway":  {func() error { _, err := control.At(b, "gateway-or-4").Overview(ctx); return err }, control.Unavailable, true},
 		"a text too large": {func() error { _, err := g.DryRun(ctx, control.DryRun{YAML: strings.Repeat("#", 2<<20)}); return err }, control.Invalid, true},
 	} {
@@ -182,6 +205,9 @@ func TestAGatewayOfAnotherProcessIsSteeredAsOneOfThis(t *testing.T) {
 	}
 	if err := g.Steer(ctx, "xr-3", "pause", "ada"); err != nil {
 		t.Errorf("pausing: %v", err)
+	}
+	if d, err := g.Drop(ctx, control.Drop{Destination: "archive", User: "ada", Reason: "it was replaced"}); err != nil || d.Deliveries != stranded {
+		t.Errorf("dropping: %+v, %v", d, err)
 	}
 	if e, err := g.EchoTo(ctx, "xr-3"); err != nil || !e.OK {
 		t.Errorf("trying: %+v, %v", e, err)

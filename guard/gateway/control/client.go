@@ -50,11 +50,21 @@ func Gateways(ctx context.Context, b Asking, now time.Time) ([]Gateway, error) {
 
 // At is the Control of the gateway of that name, wherever it runs. What a person
 // caused comes back as *Refused; also when the gateway does not answer.
-func At(b Asking, name string) Control { return &client{b, name} }
+func At(b Asking, name string, o ...Option) Control {
+	c := &client{bus: b, name: name}
+	for _, f := range o {
+		f(c)
+	}
+	return c
+}
 
 type client struct {
-	bus  Asking
-	name string
+	bus interface {
+		Ask(ctx context.Context, subject string, body []byte) ([]byte, error)
+	}
+	name   string
+	user   string   // for whom it is asked; "" where the arguments say so
+	orders *Orderer // nil: nothing is signed
 }
 
 var _ Control = (*client)(nil)
@@ -81,12 +91,15 @@ func (c *client) ask(ctx context.Context, patience time.Duration, name string, a
 			return fmt.Errorf("ask %s: %w", c.name, err)
 		}
 	}
+	if err := c.sign(&r); err != nil {
+		return err
+	}
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", c.name, err)
 	}
 	b, err := c.bus.Ask(ctx, subjectPrefix+c.name, body)
-	if err != nil {
+	if b, err = c.answered(&r, b, err); err != nil {
 		return c.why(ctx, err)
 	}
 	if err := json.Unmarshal(b, out); err != nil {
@@ -98,7 +111,10 @@ func (c *client) ask(ctx context.Context, patience time.Duration, name string, a
 // why turns an error of the bus into what the gateway meant.
 func (c *client) why(ctx context.Context, err error) error {
 	var e *bus.Error
+	var r *Refused
 	switch {
+	case errors.As(err, &r):
+		return r
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("ask the gateway %s: %w", c.name, context.Canceled)
 	case errors.As(err, &e) && strings.HasPrefix(e.Kind, refusedKind):
@@ -224,6 +240,28 @@ func (c *client) DryRun(ctx context.Context, d DryRun) (DryRunResult, error) {
 	return out, err
 }
 
+// Steps implements Control.
+func (c *client) Steps(ctx context.Context) ([]ProcedureStep, error) {
+	var out []ProcedureStep
+	for {
+		p, err := get[page[ProcedureStep]](ctx, c, "Steps", len(out))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p.List...)
+		if !p.More || len(p.List) == 0 {
+			return out, nil
+		}
+	}
+}
+
+// EndStep implements Control.
+func (c *client) EndStep(ctx context.Context, e EndStep) (ProcedureStep, error) {
+	var out ProcedureStep
+	err := c.ask(ctx, setTime, "EndStep", e, &out)
+	return out, err
+}
+
 // Bindings implements Control.
 func (c *client) Bindings(ctx context.Context) ([]Binding, string, error) {
 	var out []Binding
@@ -234,7 +272,7 @@ func (c *client) Bindings(ctx context.Context) ([]Binding, string, error) {
 			return nil, "", err
 		}
 		if revision != "" && p.Revision != revision {
-			return nil, "", &Refused{Code: Conflict, What: "the bindings were changed while they were read", Tip: "load them again"}
+			return nil, "", &Refused{Code: Changed, What: "the bindings were changed while they were read", Tip: "load them again"}
 		}
 		out, revision = append(out, p.List...), p.Revision
 		if !p.More || len(p.List) == 0 {

@@ -16,8 +16,8 @@ import (
 )
 
 // On the bus, a gateway answers on the subject "imaging.<name>" and reports under the
-// kind "imaging-gateway". Who may ask on the bus may steer the gateway in any user's
-// name: the API is what holds people to their permissions.
+// kind "imaging-gateway". Whose requests it carries out say Orders; the API is what holds
+// people to their permissions.
 const (
 	subjectPrefix = "imaging."
 	reportKind    = "imaging-gateway"
@@ -61,11 +61,17 @@ const noticeEvery = time.Second
 // changes when the Control is Changing, until ctx ends; requests under way are
 // finished. Two gateways of one name would answer each other's questions: names must
 // be unique at a site.
-func Serve(ctx context.Context, b Serving, name string, c Control) error {
+//
+// Without Guarded, whoever reaches the bus may ask for everything in anybody's name.
+func Serve(ctx context.Context, b Serving, name string, c Control, o ...ServeOption) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	stop, err := b.Serve(subjectPrefix+name, func(ctx context.Context, body []byte) ([]byte, error) { return answer(ctx, c, body) })
+	d := &door{c: c, name: name}
+	for _, f := range o {
+		f(d)
+	}
+	stop, err := b.Serve(subjectPrefix+name, d.answer)
 	if err != nil {
 		return fmt.Errorf("serve the control of %s: %w", name, err)
 	}
@@ -110,12 +116,32 @@ type report struct {
 	Since time.Time `json:"since"`
 }
 
-// answer carries out a request.
+// ServeOption changes how a gateway is served.
+type ServeOption func(*door)
+
+// Guarded serves only whom these let.
+func Guarded(o *Orders) ServeOption { return func(d *door) { d.o = o } }
+
+// answer carries out a request of whoever asks.
 func answer(ctx context.Context, c Control, body []byte) ([]byte, error) {
+	r, err := requested(body)
+	if err != nil {
+		return nil, err
+	}
+	return carryOut(ctx, c, r)
+}
+
+// requested reads a request.
+func requested(body []byte) (*Request, error) {
 	var r Request
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, travelling(&Refused{Code: Invalid, What: "the request is no JSON"})
 	}
+	return &r, nil
+}
+
+// carryOut carries out a request.
+func carryOut(ctx context.Context, c Control, r *Request) ([]byte, error) {
 	f, ok := methods[r.Method]
 	if !ok {
 		return nil, travelling(&Refused{Code: Invalid, What: fmt.Sprintf("this gateway does not know the request %.32q", r.Method), Tip: "run the same version of Asepsis everywhere"})
@@ -181,6 +207,7 @@ var methods = map[string]method{
 	"Steer": with(func(ctx context.Context, c Control, a steerArgs) (any, error) {
 		return struct{}{}, c.Steer(ctx, a.Destination, a.Action, a.User)
 	}),
+	"Drop":      with(dropped),
 	"EchoTo":    with(func(ctx context.Context, c Control, to string) (any, error) { return c.EchoTo(ctx, to) }),
 	"Instances": with(func(ctx context.Context, c Control, q instance.Query) (any, error) { return paged(c.Instances(ctx, q)) }),
 	"Instance":  with(func(ctx context.Context, c Control, n uint64) (any, error) { return c.Instance(ctx, n) }),
@@ -207,6 +234,11 @@ var methods = map[string]method{
 		r.More += n - len(r.Changed)
 		return r, err
 	}),
+	"Steps": with(func(ctx context.Context, c Control, from int) (any, error) {
+		list, err := c.Steps(ctx)
+		return paged(list[min(max(from, 0), len(list)):], err)
+	}),
+	"EndStep": with(func(ctx context.Context, c Control, e EndStep) (any, error) { return c.EndStep(ctx, e) }),
 	"Bindings": with(func(ctx context.Context, c Control, from int) (any, error) {
 		list, revision, err := c.Bindings(ctx)
 		part, more := fitting(list[min(max(from, 0), len(list)):])
@@ -255,7 +287,7 @@ func travelling(err error) error {
 	case errors.Is(err, instance.ErrNotFound):
 		return &bus.Error{Kind: refusedKind + NotFound, Text: "there is no such instance, or its bytes are gone"}
 	case errors.Is(err, instance.ErrRevision):
-		return &bus.Error{Kind: refusedKind + Conflict, Text: "somebody else changed it meanwhile", Help: "load it again"}
+		return &bus.Error{Kind: refusedKind + Changed, Text: "somebody else changed it meanwhile", Help: "load it again"}
 	case errors.Is(err, ledger.ErrNotFound):
 		return &bus.Error{Kind: refusedKind + NotFound, Text: "the ledger has no such entry"}
 	}

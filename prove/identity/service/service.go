@@ -27,6 +27,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ import (
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/est"
+	"github.com/asepsis/asepsis/prove/identity/lint"
 	"github.com/asepsis/asepsis/prove/identity/scep"
 )
 
@@ -147,7 +149,7 @@ func New(cfg Config, d Deps) (*Service, error) {
 			return nil, config.Invalid("passphrase_file", "", "%v", err)
 		}
 		if len(d.Passphrase) == 0 {
-			return nil, config.Invalid("passphrase_file", "the file whose passphrase was given to asepsis ca init", "is empty: the authority's key cannot be opened")
+			return nil, config.Invalid("identity.passphrase_file", "name the file (mode 0600) with the passphrase that was given to asepsis ca init; there is an authority in the data directory", "is empty: the authority's key cannot be opened")
 		}
 	}
 	ca, err := identity.Open(Dir(cfg, d.Dir), cfg.Authority, identity.Deps{Documents: d.Documents, Keys: d.Keys, Passphrase: d.Passphrase, Journal: d.Journal, Announcer: d.Announcer, Emit: d.Emit, Log: d.Log, Now: d.Now, Software: d.Software})
@@ -250,7 +252,13 @@ func (s *Service) renewOwn(ctx context.Context) error {
 		return err
 	}
 	r := identity.Request{Profile: identity.APIServer, Service: "est", Public: key.Public(), Via: "self"}
-	for _, n := range s.cfg.ESTNames {
+	issuer := s.ca.Issuing()[0]
+	names := slices.DeleteFunc(slices.Clone(s.cfg.ESTNames), func(n string) bool { return !lint.MayName(issuer, strings.ToLower(n)) })
+	if len(names) == 0 {
+		return config.Invalid("identity.est_names", "name this machine as devices reach it, within the domains and networks that asepsis ca init was given (asepsis ca show tells them); or set identity.est_listen to \"\"",
+			"the authority may certify none of %s", strings.Join(s.cfg.ESTNames, ", "))
+	}
+	for _, n := range names {
 		if ip, err := netip.ParseAddr(n); err == nil {
 			r.Addresses = append(r.Addresses, ip)
 		} else {

@@ -308,6 +308,10 @@ func (t *Trust) Ready() error {
 	return t.problem
 }
 
+// Certificate returns the process's own certificate as it is in force now, for who signs
+// other things with it than handshakes.
+func (t *Trust) Certificate() (*tls.Certificate, error) { return t.own() }
+
 // own returns the process's certificate with its stapled answer.
 func (t *Trust) own() (*tls.Certificate, error) {
 	a := t.state.Load()
