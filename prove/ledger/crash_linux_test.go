@@ -245,3 +245,50 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A log that was cut off on a full disk opens on one: it refuses, reads and proves, and goes on when there is room.
+func TestALogOpensOnAFullDisk(t *testing.T) {
+	disk := tiny(t, 4<<20)
+	conf := quick(filepath.Join(disk, "ledger"))
+	conf.Reserve = 256 << 10
+	l := start(t, conf, Deps{})
+	var kept []Entry
+	for n := range 20 {
+		e, err := l.Record(t.Context(), crashStatement(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, e)
+	}
+	published(t, l.Reader, uint64(len(kept)))
+	l.stop()
+	free, err := freeBytes(disk)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(disk, "others"), make([]byte, free), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = start(t, conf, Deps{})
+	for _, e := range kept {
+		if got, err := l.Entry(e.Index); err != nil || got.Hash != e.Hash {
+			t.Fatalf("entry %d: %+v, %v", e.Index, got, err)
+		}
+		if _, err := l.Receipt(t.Context(), e.Index, Published); err != nil {
+			t.Errorf("entry %d has no receipt: %v", e.Index, err)
+		}
+	}
+	if _, err := l.Record(t.Context(), crashStatement(100)); !errors.Is(err, ErrFull) {
+		t.Errorf("on a full disk a statement is answered with %v", err)
+	}
+	if err := os.Remove(filepath.Join(disk, "others")); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := l.Record(t.Context(), crashStatement(100)); err != nil || e.Index != uint64(len(kept)) {
+		t.Errorf("with room again: %+v, %v", e, err)
+	}
+	l.stop()
+	if r := mustFsck(t, conf.Dir); len(r.Problems) > 0 {
+		t.Errorf("%+v", r.Problems)
+	}
+}

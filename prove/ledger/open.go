@@ -144,8 +144,11 @@ func (l *Ledger) open(h hooks) error {
 	if err != nil {
 		return err
 	}
-	if err := writeDurable(filepath.Join(c.Dir, trustFile), trust, 0o644); err != nil {
-		return fmt.Errorf("ledger: write the trust file: %w", diskError(err))
+	// What is there already is not written again: a log opens on a disk that is full.
+	if have, err := os.ReadFile(filepath.Join(c.Dir, trustFile)); err != nil || !bytes.Equal(have, trust) {
+		if err := writeDurable(filepath.Join(c.Dir, trustFile), trust, 0o644); err != nil {
+			return fmt.Errorf("ledger: write the trust file: %w", diskError(err))
+		}
 	}
 	if l.Reader, err = openReader(c.Dir, t); err != nil {
 		return err

@@ -154,7 +154,9 @@ func (o *outcome) formed(v *instance.Delivery) {
 // missed writes a failure into a delivery.
 func (d *destination) missed(v *instance.Delivery, o *outcome) {
 	v.At, v.Why, v.Status = o.at, o.err.Error(), o.err.status
-	v.Attempts++
+	if v.Attempts++; o.err.class == interrupted && !o.blamed && v.Attempts > 1 {
+		v.Attempts-- // one says that it is in doubt
+	}
 	o.formed(v)
 	o.it.attempts = v.Attempts
 	if unwanted(o.err) {
@@ -253,9 +255,15 @@ func (f *Forwarder) statements(r *instance.Record, v *instance.Delivery) []custo
 	return out
 }
 
+// firstLook is after what time a ledger that does not record at the start is looked at again, first: where it starts
+// together with the gateway, nothing waits for longer than that needs.
+const firstLook = 20 * time.Millisecond
+
 // owing tells the ledger what it was not told when it happened.
 func (f *Forwarder) owing(ctx context.Context) {
-	for sleep(ctx, f.cfg.LedgerRetry) {
+	look := min(firstLook, f.cfg.LedgerRetry)
+	for sleep(ctx, look) {
+		look = min(2*look, f.cfg.LedgerRetry)
 		if f.ledger.why() != nil && f.d.LedgerReady != nil {
 			if err := f.d.LedgerReady(ctx); err != nil {
 				f.ledger.failed(err, f.now(), f.cfg.LedgerRetry+time.Second)

@@ -143,6 +143,9 @@ func (d *destination) committing(ctx context.Context) {
 			continue
 		}
 		err := d.ask(ctx, dialer, list)
+		if d.full(err) {
+			continue // what is sent has the association, and gives it back when there is a pause
+		}
 		if err != nil && ctx.Err() == nil {
 			d.log.Warn("the destination cannot be asked for storage commitment; it is asked again", "why", err, "hint", hintOf(err))
 			wait = min(d.cfg.BackoffMax, 30*time.Second)

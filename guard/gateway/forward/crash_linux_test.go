@@ -20,6 +20,7 @@ import (
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/journal"
 	"github.com/asepsis/asepsis/platform/config"
@@ -178,7 +179,7 @@ func TestEveryAcknowledgedInstanceArrivesThroughKillsAndFailures(t *testing.T) {
 			}
 		})
 	}
-	port := freePort(t)
+	port := gatewaytest.FreePort(t)
 	var peers []*scp
 	var mu sync.Mutex
 	acknowledged := map[int]bool{}
@@ -253,16 +254,16 @@ func TestEveryAcknowledgedInstanceArrivesThroughKillsAndFailures(t *testing.T) {
 		before, least := arrived(), (instances/kills)/2
 		if round == kills/2&^1 && mounted { // the destination is away: nothing makes room
 			// Something else fills the disk, under way
-			eventually(t, "the gateway begins", func() bool { return int(g.have.Load()) >= least/4 || g.full.Load() > 0 })
+			gatewaytest.Until(t, "the gateway begins", func() bool { return int(g.have.Load()) >= least/4 || g.full.Load() > 0 })
 			if err := fill(filepath.Join(dir, "others")); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "instances are refused", func() bool { return g.full.Load() > 0 })
+			gatewaytest.Until(t, "instances are refused", func() bool { return g.full.Load() > 0 })
 			if err := os.Remove(filepath.Join(dir, "others")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		eventually(t, "the gateway gets on", func() bool {
+		gatewaytest.Until(t, "the gateway gets on", func() bool {
 			mu.Lock()
 			all := len(acknowledged) == instances
 			mu.Unlock()
@@ -282,7 +283,7 @@ func TestEveryAcknowledgedInstanceArrivesThroughKillsAndFailures(t *testing.T) {
 	for last < instances {
 		if n := arrived(); n > last {
 			last, since = n, time.Now()
-		} else if time.Since(since) > patience {
+		} else if time.Since(since) > gatewaytest.Patience {
 			stop(g)
 			undelivered(t, dir)
 			t.Fatalf("%d of %d arrived, %d were acknowledged", last, instances, len(acknowledged))
@@ -302,7 +303,7 @@ func TestEveryAcknowledgedInstanceArrivesThroughKillsAndFailures(t *testing.T) {
 		}
 		return err == nil
 	}
-	eventually(t, "nothing is being sent", waits)
+	gatewaytest.Until(t, "nothing is being sent", waits)
 	stop(g)
 	peer.stop()
 

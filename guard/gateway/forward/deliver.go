@@ -28,6 +28,7 @@ type outcome struct {
 	answer Answer
 	form   form
 	err    *failure // nil: delivered
+	blamed bool     // of an interruption: it counts against the instance
 }
 
 // form is an instance as it goes to a destination.
@@ -92,6 +93,7 @@ func (d *destination) deliver(ctx context.Context, s Sender, it *item, worker in
 	o.answer, err = s.Send(ctx, &Item{Number: it.number, SOPClass: rec.SOPClass, SOPInstance: f.sop, TransferSyntax: f.syntax, CallingAE: rec.Sender.CallingAE,
 		Urgent: d.f.urgent(it.theatre), Size: f.size, Data: f.data, Others: d.others()})
 	var damaged *damagedError
+	var unread *unreadError
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -100,6 +102,8 @@ func (d *destination) deliver(ctx context.Context, s Sender, it *item, worker in
 		return nil
 	case errors.As(err, &damaged):
 		o.err = &failure{class: permanent, err: damaged, hint: hintOf(damaged)}
+	case errors.As(err, &unread): // no fault of the destination's
+		o.err = &failure{class: transient, err: unread, hint: hintOf(unread)}
 	default:
 		o.err = asFailure(err, interrupted)
 		// PS3.7 §C.4.9, duplicate SOP instance: it has what was in doubt.
@@ -126,16 +130,29 @@ func (d *destination) settled(o *outcome) *outcome {
 			return nil
 		}
 		if !d.crowded(o.worker) {
+			d.full(o.err)
 			d.failed(o.err)
 		}
 		d.back(o.it)
 		return nil
 	case o.err.class == interrupted:
+		o.blamed = d.blames(o.it)
 		d.failed(o.err)
 	case o.err.status != "":
 		d.works(false)
 	}
 	return o
+}
+
+// blames reports whether an interruption counts against the instance that was being sent: the destination took
+// others since the last one. Otherwise it is the destination that does not work, and whoever comes first would
+// be given up for that.
+func (d *destination) blames(it *item) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	took := d.sent > it.took
+	it.took = d.sent
+	return took
 }
 
 // landed: what became of an attempt is written down, or nothing was sent.
@@ -234,7 +251,7 @@ func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, e
 	if d.deid != nil {
 		steps, f.changed = append(steps, d.deid), "de-identification"
 	}
-	var in io.Reader = newChecked(src, src.Size(), r.DataSet)
+	in := newChecked(src, src.Size(), r.DataSet)
 	for i, step := range steps {
 		draft, err := d.f.d.Vault.Create(ctx)
 		if err != nil {
@@ -244,7 +261,7 @@ func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, e
 		altered, err := step.Transform(sum, in, f.syntax)
 		if err != nil {
 			draft.Discard()
-			return nil, &failure{class: permanent, err: fmt.Errorf("its copy for the destination cannot be made: %w", err), hint: hintOf(err)}
+			return nil, copyFailure(err, in, sum)
 		}
 		content, err := draft.Content()
 		if err != nil {
@@ -274,15 +291,33 @@ func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, e
 	return f, nil
 }
 
+// copyFailure says what it means that a copy for a destination was not made: it is the instance's fault only
+// where it could be read and the copy could be written.
+func copyFailure(err error, in *checked, out *summing) *failure {
+	var unread *unreadError
+	switch {
+	case out.err != nil:
+		return &failure{class: transient, err: fmt.Errorf("its copy for the destination cannot be written: %w", out.err), hint: hintOf(out.err)}
+	case errors.As(in.err, &unread):
+		return &failure{class: transient, err: unread, hint: hintOf(unread)}
+	}
+	return &failure{class: permanent, err: fmt.Errorf("its copy for the destination cannot be made: %w", err), hint: hintOf(err)}
+}
+
 // summing writes and hashes.
 type summing struct {
-	w io.Writer
-	h hash.Hash
+	w   io.Writer
+	h   hash.Hash
+	err error // of w
 }
 
 func (s *summing) Write(p []byte) (int, error) {
 	s.h.Write(p)
-	return s.w.Write(p)
+	n, err := s.w.Write(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
 }
 
 // transcoder changes between uncompressed transfer syntaxes.
@@ -303,6 +338,16 @@ func (e *damagedError) Unwrap() error { return e.err }
 func (e *damagedError) Hint() string {
 	return "the disk is failing or somebody changed it; send the instance again from its origin, and replace the disk"
 }
+
+// unreadError: the disk does not give it now. Unlike what was read and is not what was kept, this may pass: a
+// path to a disk that is exchanged, a controller that starts anew.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string {
+	return "the instance cannot be read from the disk: " + e.err.Error()
+}
+func (e *unreadError) Unwrap() error { return e.err }
+func (e *unreadError) Hint() string  { return "look at the journal's disk and the system's log" }
 
 // checked reads a data set and compares it with its SHA-256. Where it differs, an error comes in place of the
 // last bytes: whoever is being sent it cannot take it for complete.
@@ -341,10 +386,10 @@ func (c *checked) Read(p []byte) (int, error) {
 			return 0, c.err
 		}
 	case err != nil:
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
+		c.err = &unreadError{err}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			c.err = &damagedError{errors.New("the disk has less of the instance than was acknowledged")}
 		}
-		c.err = &damagedError{fmt.Errorf("the instance cannot be read from the disk: %w", err)}
 		return 0, c.err
 	}
 	return n, nil

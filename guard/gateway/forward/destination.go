@@ -158,7 +158,7 @@ func (d *destination) work(ctx context.Context, i int) {
 		it, wait, changed := d.next(i)
 		if it == nil {
 			if s != nil {
-				if rest := d.cfg.Linger - time.Since(used); rest <= 0 {
+				if rest := d.linger() - time.Since(used); rest <= 0 {
 					closing()
 				} else {
 					wait = min(wait, rest)

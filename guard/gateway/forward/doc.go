@@ -30,7 +30,8 @@
 //
 // A destination that cannot be reached, or says that it is out of resources, rests, longer each time, with
 // jitter; its instances wait and lose no attempt. What a destination refuses for good is given up at
-// once; what failed otherwise is tried again, and given up after Attempts or Age. What was given up
+// once; what failed otherwise is tried again, and given up after Attempts or Age. That an association broke is
+// counted against an instance only where the destination took others meanwhile. What was given up
 // keeps its bytes, is a matter for a person, and is tried again when the destination is told to retry.
 //
 // # Storage commitment

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // flight remembers which instances are being sent, or were and are not written down, in a file that is not
@@ -24,8 +26,11 @@ type flight struct {
 	slots int
 }
 
-// maxSlots bounds the file.
-const maxSlots = 1 << 14
+// maxSlots bounds the file; it begins with firstSlots.
+const (
+	maxSlots   = 1 << 14
+	firstSlots = 1 << 9
+)
 
 // openFlight returns what was being sent when the last process ended.
 func openFlight(dir string) (*flight, []uint64, error) {
@@ -47,9 +52,12 @@ func openFlight(dir string) (*flight, []uint64, error) {
 			out = append(out, v)
 		}
 	}
-	if err := f.Truncate(0); err != nil {
-		_ = f.Close()
-		return nil, nil, err
+	// Its room is kept: on a disk that is full, too, it is written down what is being sent.
+	if _, err := f.WriteAt(make([]byte, max(n, firstSlots*8)), 0); err != nil && n > 0 {
+		if err := f.Truncate(0); err != nil {
+			_ = f.Close()
+			return nil, nil, err
+		}
 	}
 	return &flight{f: f}, out, nil
 }
@@ -140,10 +148,10 @@ func (f *Forwarder) writePaused() error {
 		err = os.MkdirAll(f.d.Dir, 0o700)
 	}
 	if err == nil {
-		err = os.WriteFile(f.pausedFile()+".new", b, 0o600)
+		err = durable.Write(f.pausedFile(), b)
 	}
-	if err == nil {
-		err = os.Rename(f.pausedFile()+".new", f.pausedFile())
+	if err != nil {
+		return fmt.Errorf("what is paused cannot be kept: %w", err)
 	}
-	return err
+	return nil
 }

@@ -61,14 +61,16 @@ type Forwarder struct {
 	books  chan *outcome
 	flight *flight
 	ledger ledgerState
+	full   full
 
 	steering sync.Mutex // one writes down what is paused at a time
 
-	mu      sync.Mutex
-	orphans map[string]map[uint64]bool // what waits for destinations that are not configured
-	doubt   int                        // instances that were being sent when the gateway ended last
-	again   uint64                     // of those, sent again
-	ready   bool
+	orphans orphans // what waits for destinations that are not configured
+
+	mu    sync.Mutex
+	doubt int    // instances that were being sent when the gateway ended last
+	again uint64 // of those, sent again
+	ready bool
 }
 
 // New makes a Forwarder. Nothing is sent before Run.
@@ -94,7 +96,7 @@ func New(cfg Config, d Deps) (*Forwarder, error) {
 	if d.Software == "" {
 		d.Software = "asepsis/gateway"
 	}
-	f := &Forwarder{cfg: cfg, d: d, log: d.Log, now: d.Now, byName: map[string]*destination{}, books: make(chan *outcome, 4*bookers), orphans: map[string]map[uint64]bool{}}
+	f := &Forwarder{cfg: cfg, d: d, log: d.Log, now: d.Now, byName: map[string]*destination{}, books: make(chan *outcome, 4*bookers), orphans: orphans{of: map[string]map[uint64]orphan{}}}
 	paused, err := f.readPaused()
 	if err != nil {
 		return nil, err
@@ -212,26 +214,11 @@ func (f *Forwarder) seen(r instance.Record) {
 		d := &r.Deliveries[i]
 		dest := f.byName[d.Destination]
 		if dest == nil {
-			f.orphan(r.Number, d)
+			f.orphans.seen(&r, d, alive)
 			continue
 		}
 		dest.seen(&r, d, alive)
 	}
-}
-
-func (f *Forwarder) orphan(number uint64, d *instance.Delivery) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	set := f.orphans[d.Destination]
-	if d.State != instance.Waiting && d.State != instance.Dead {
-		delete(set, number)
-		return
-	}
-	if set == nil {
-		set = map[uint64]bool{}
-		f.orphans[d.Destination] = set
-	}
-	set[number] = true
 }
 
 // Wake has every queue looked at. Nothing depends on it: the journal tells of what is new.

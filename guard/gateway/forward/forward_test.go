@@ -17,17 +17,17 @@ import (
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
 
 func TestInstancesReachStorescpBitForBit(t *testing.T) {
-	need(t, "storescp")
+	gatewaytest.Need(t, "storescp")
 	b := newBench(t)
-	dir, port := t.TempDir(), freePort(t)
-	program(t, dir, "storescp", "-aet", "ARCHIVE", "-od", dir, "+B", port)
-	listening(t, port)
+	dir, port := t.TempDir(), gatewaytest.FreePort(t)
+	gatewaytest.Start(t, dir, "storescp", "-aet", "ARCHIVE", "-od", dir, "+B", port).Listening(port)
 	b.start(quick("pacs", port))
 	want := map[string]string{}
 	var last instance.Record
@@ -35,7 +35,7 @@ func TestInstancesReachStorescpBitForBit(t *testing.T) {
 		last = b.bring(n)
 		want[last.SOPInstance] = last.DataSet
 	}
-	eventually(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 50 && b.journal.Counts().Waiting == 0 })
+	gatewaytest.Until(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 50 && b.journal.Counts().Waiting == 0 })
 	got := stored(t, dir)
 	for uid, digest := range want {
 		if got[uid] != digest {
@@ -107,7 +107,7 @@ func TestWhatADestinationAnswersDecides(t *testing.T) {
 				t.Errorf("%q names somebody", got.Why)
 			}
 			if c.want == instance.Dead {
-				eventually(t, "it is a matter", func() bool { return ruleNames(b.f) == "gateway.dead-letters" })
+				gatewaytest.Until(t, "it is a matter", func() bool { return ruleNames(b.f) == "gateway.dead-letters" })
 				if s := b.f.Destinations()[0]; s.Dead != 1 || s.Waiting != 0 {
 					t.Errorf("%+v", s)
 				}
@@ -116,7 +116,7 @@ func TestWhatADestinationAnswersDecides(t *testing.T) {
 					t.Fatal(err)
 				}
 				b.becomes(r.Number, instance.Delivered)
-				eventually(t, "nothing is a matter", func() bool { return len(b.f.Matters()) == 0 })
+				gatewaytest.Until(t, "nothing is a matter", func() bool { return len(b.f.Matters()) == 0 })
 			}
 		})
 	}
@@ -124,13 +124,13 @@ func TestWhatADestinationAnswersDecides(t *testing.T) {
 
 func TestADestinationThatIsDownCostsNoAttempt(t *testing.T) {
 	b := newBench(t)
-	port := freePort(t)
+	port := gatewaytest.FreePort(t)
 	b.start(quick("pacs", port))
 	var all []instance.Record
 	for n := range 5 {
 		all = append(all, b.bring(n))
 	}
-	eventually(t, "it rests", func() bool { return b.f.Destinations()[0].State == "backing-off" })
+	gatewaytest.Until(t, "it rests", func() bool { return b.f.Destinations()[0].State == "backing-off" })
 	s := b.f.Destinations()[0]
 	if s.Waiting != 5 || s.Why == "" || s.Hint == "" || s.Failure.IsZero() || s.Oldest.IsZero() {
 		t.Errorf("%+v", s)
@@ -155,7 +155,7 @@ func TestRefusalsOfAssociationsAreNamed(t *testing.T) {
 	})
 	b.start(quick("pacs", peer.port))
 	r := b.bring(1)
-	eventually(t, "it rests", func() bool { return b.f.Destinations()[0].State == "backing-off" })
+	gatewaytest.Until(t, "it rests", func() bool { return b.f.Destinations()[0].State == "backing-off" })
 	if s := b.f.Destinations()[0]; !strings.Contains(s.Why, "called-ae-title-not-recognized") || !strings.Contains(s.Hint, `"ARCHIVE"`) {
 		t.Errorf("%+v", s)
 	}
@@ -254,7 +254,7 @@ func TestPausedStaysPausedOverARestart(t *testing.T) {
 	r := b.bring(1)
 	b.stop()
 	b.start(quick("pacs", peer.port))
-	eventually(t, "it is in the queue", func() bool { return b.f.Destinations()[0].Waiting == 1 })
+	gatewaytest.Until(t, "it is in the queue", func() bool { return b.f.Destinations()[0].Waiting == 1 })
 	if s := b.f.Destinations()[0]; s.State != "paused" || len(peer.list()) != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -290,7 +290,7 @@ func TestTheLedgerAwayHoldsClosedRoutesAndDelaysOpenOnes(t *testing.T) {
 	held := b.bring(2)
 	second := b.bring(3, open)
 	b.becomes(second.Number, instance.Delivered)
-	eventually(t, "it is a matter", func() bool { return strings.Contains(ruleNames(b.f), "gateway.delivery-unrecorded") })
+	gatewaytest.Until(t, "it is a matter", func() bool { return strings.Contains(ruleNames(b.f), "gateway.delivery-unrecorded") })
 	if d := b.get(held.Number).Deliveries[0]; d.State != instance.Waiting {
 		t.Errorf("%+v", d)
 	}
@@ -304,7 +304,7 @@ func TestTheLedgerAwayHoldsClosedRoutesAndDelaysOpenOnes(t *testing.T) {
 	b.book.broken(nil)
 	b.becomes(held.Number, instance.Delivered)
 	for _, r := range []instance.Record{first, second, held} {
-		eventually(t, "the ledger knows", func() bool {
+		gatewaytest.Until(t, "the ledger knows", func() bool {
 			got := b.get(r.Number)
 			return len(got.Entries) == 1 && got.Deliveries[0].Next.IsZero() && len(b.book.of(custody.Forwarded, r.DataSet)) == 1
 		})
@@ -344,7 +344,7 @@ func TestTheTheatreWithACaseGoesFirstNewestStudyFirst(t *testing.T) {
 	if err := b.f.Steer("pacs", ActionResume); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all arrive", func() bool { return len(peer.list()) == 6 })
+	gatewaytest.Until(t, "all arrive", func() bool { return len(peer.list()) == 6 })
 	for i, got := range peer.list() {
 		if got.uid != want[i] || got.priority == 1 != (i < 3) {
 			t.Errorf("%d: %s with priority %d, want %s", i, got.uid, got.priority, want[i])
@@ -363,37 +363,37 @@ func TestAssociationsAreKeptAndSeveralAreUsed(t *testing.T) {
 	for n := range 40 {
 		b.bring(n)
 	}
-	eventually(t, "four at once", func() bool { return peer.open.Load() == 4 })
+	gatewaytest.Until(t, "four at once", func() bool { return peer.open.Load() == 4 })
 	close(peer.hold)
-	eventually(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 40 })
+	gatewaytest.Until(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 40 })
 	if peer.most.Load() != 4 || len(associations) > 5 {
 		t.Errorf("%d at once over %d associations", peer.most.Load(), len(associations))
 	}
 	for range len(associations) { // after a while they are released
 		a := <-associations
-		eventually(t, "an idle association is released", func() bool { return errors.Is(a.Err(), dicomnet.ErrReleased) })
+		gatewaytest.Until(t, "an idle association is released", func() bool { return errors.Is(a.Err(), dicomnet.ErrReleased) })
 	}
 }
 
 func TestADestinationThatIsGoneIsAMatterUntilSomebodyDecides(t *testing.T) {
 	b := newBench(t)
-	b.start(quick("pacs", freePort(t)))
+	b.start(quick("pacs", gatewaytest.FreePort(t)))
 	r := b.bring(1)
 	b.stop()
 	b.cfg.Routes = nil
-	b.start(quick("other", freePort(t)))
-	eventually(t, "it is a matter", func() bool { return ruleNames(b.f) == "gateway.destination-missing" })
-	if err := b.f.Steer("pacs", ActionDrop); err != nil {
-		t.Fatal(err)
+	b.start(quick("other", gatewaytest.FreePort(t)))
+	gatewaytest.Until(t, "it is a matter", func() bool { return ruleNames(b.f) == "gateway.destination-missing" })
+	if n, err := b.f.Drop(t.Context(), "pacs", b.f.Stuck("pacs"), nil); err != nil || n != 1 {
+		t.Fatal(n, err)
 	}
 	b.becomes(r.Number, instance.Dropped)
-	eventually(t, "it is no matter any more", func() bool { return ruleNames(b.f) == "" })
+	gatewaytest.Until(t, "it is no matter any more", func() bool { return ruleNames(b.f) == "" })
 }
 
 func TestEchoGoesStepByStep(t *testing.T) {
 	b := newBench(t)
 	peer := newSCP(t, "0")
-	b.start(quick("pacs", peer.port), quick("away", freePort(t)))
+	b.start(quick("pacs", peer.port), quick("away", gatewaytest.FreePort(t)))
 	e := b.f.Echo(t.Context(), "pacs")
 	var names []string
 	for _, s := range e.Steps {
@@ -527,7 +527,7 @@ func TestADestinationWithRoomForOneAssociationIsNotDown(t *testing.T) {
 	for n := range 60 {
 		b.bring(n)
 	}
-	eventually(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 61 })
+	gatewaytest.Until(t, "all are delivered", func() bool { return b.f.Destinations()[0].Sent == 61 })
 	if s := b.f.Destinations()[0]; !s.Failure.IsZero() {
 		t.Errorf("%+v", s)
 	}
@@ -558,9 +558,9 @@ func TestALedgerThatIsAwayFromTheStartHoldsClosedRoutes(t *testing.T) {
 	peer := newSCP(t, "0")
 	b.book.broken(errAway)
 	b.start(quick("pacs", peer.port))
-	eventually(t, "the route is closed", func() bool { return b.f.Routes()[0].State == "closed" })
+	gatewaytest.Until(t, "the route is closed", func() bool { return b.f.Routes()[0].State == "closed" })
 	r := b.bring(1)
-	eventually(t, "it is in the queue", func() bool { return b.f.Destinations()[0].Waiting == 1 })
+	gatewaytest.Until(t, "it is in the queue", func() bool { return b.f.Destinations()[0].Waiting == 1 })
 	if len(peer.list()) != 0 {
 		t.Error("it went, and nobody could record it")
 	}

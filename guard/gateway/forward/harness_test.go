@@ -12,8 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/journal"
 	"github.com/asepsis/asepsis/platform/config"
@@ -34,83 +33,7 @@ import (
 const (
 	ctStorage = "1.2.840.10008.5.1.4.1.1.2"
 	mrStorage = "1.2.840.10008.5.1.4.1.1.4"
-	// patience is how long a test waits for a peer before it fails.
-	patience = 30 * time.Second
 )
-
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("peer missing: %s", p)
-		}
-	}
-}
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in %v: %s", patience, what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
-}
-
-// program runs a peer until the test ends or stop is called.
-func program(t testing.TB, dir, name string, args ...string) (out *bytes.Buffer, stop func()) {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
-	out = &bytes.Buffer{}
-	var mu sync.Mutex
-	w := writer(func(p []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return out.Write(p) })
-	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-	}
-	t.Cleanup(func() {
-		stop()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", name, out)
-		}
-	})
-	return out, stop
-}
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
-
-func listening(t testing.TB, port string) {
-	t.Helper()
-	eventually(t, "port "+port, func() bool {
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-}
 
 // book is a ledger that can be made to fail.
 type book struct {
@@ -324,7 +247,7 @@ func (b *bench) get(number uint64) instance.Record {
 func (b *bench) becomes(number uint64, want instance.DeliveryState) instance.Delivery {
 	b.t.Helper()
 	var d instance.Delivery
-	eventually(b.t, fmt.Sprintf("instance %d becomes %s", number, want), func() bool {
+	gatewaytest.Until(b.t, fmt.Sprintf("instance %d becomes %s", number, want), func() bool {
 		d = b.get(number).Deliveries[0]
 		return d.State == want
 	})
@@ -421,27 +344,12 @@ func digestOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// stored reads what a storescp has written: data sets by SOP instance.
+// stored are the digests of what a storescp has written, by SOP instance.
 func stored(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	list, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range list {
-		f, err := os.Open(path)
-		if err != nil {
-			continue
-		}
-		p, err := dicom.OpenFile(f)
-		if err == nil {
-			h := sha256.New()
-			if _, err := io.Copy(h, p.Data); err == nil {
-				out[p.Meta.SOPInstance] = hex.EncodeToString(h.Sum(nil))
-			}
-		}
-		f.Close()
+	for uid, data := range gatewaytest.Stored(t, dir) {
+		out[uid] = digestOf(data)
 	}
 	return out
 }

@@ -4,13 +4,7 @@ package forward
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,74 +14,24 @@ import (
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/deid"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
-	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
-// trustOf makes a Trust of a site with a certificate of its own.
-func trustOf(t *testing.T, site *identitytest.Site, pair *tls.Certificate) *trust.Trust {
-	t.Helper()
-	cfg := trust.Default()
-	cfg.TrustDomain = identitytest.Domain
-	tr, err := trust.New(t.Context(), cfg, trust.Deps{Source: trust.SourceFunc(site.CRLs), Announcer: site.Air, Now: site.Clock.Now, Material: func() (trust.Material, error) {
-		return trust.Material{CA: append(site.Issuing(), site.Root()), Certificate: pair}, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- tr.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return tr
-}
-
-// files writes a certificate, its key and the authorities as DCMTK and Orthanc read them.
-func files(t *testing.T, site *identitytest.Site, pair tls.Certificate) (key, cert, ca string) {
-	t.Helper()
-	dir := t.TempDir()
-	write := func(name, kind string, list ...[]byte) string {
-		var b []byte
-		for _, der := range list {
-			b = append(b, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
-		}
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var authorities [][]byte
-	for _, c := range append(site.Issuing(), site.Root()) {
-		authorities = append(authorities, c.Raw)
-	}
-	return write("key.pem", "PRIVATE KEY", der), write("cert.pem", "CERTIFICATE", pair.Certificate...), write("ca.pem", "CERTIFICATE", authorities...)
-}
-
 func TestADestinationOverTLSIsTheDeviceThatItShouldBe(t *testing.T) {
-	need(t, "storescp")
+	gatewaytest.Need(t, "storescp")
 	site := identitytest.New(t, identitytest.Options{})
 	_, pair := site.Issue(t, identity.DICOMNode, "pacs-1")
 	_, own := site.Issue(t, identity.DICOMNode, "gateway-or-3")
-	key, cert, ca := files(t, site, pair)
-	dir, port := t.TempDir(), freePort(t)
-	program(t, dir, "storescp", "-aet", "ARCHIVE", "-od", dir, "+B", "+tls", key, cert, "+cf", ca, port)
-	listening(t, port)
+	c := gatewaytest.Files(t, site, pair)
+	dir, port := t.TempDir(), gatewaytest.FreePort(t)
+	gatewaytest.Start(t, dir, "storescp", "-aet", "ARCHIVE", "-od", dir, "+B", "+tls", c.Key, c.Cert, "+cf", c.CA, port).Listening(port)
 	b := newBench(t)
-	b.deps.Trust = trustOf(t, site, &own)
+	b.deps.Trust = gatewaytest.Trust(t, site, &own)
 	right, wrong := quick("right", port), quick("wrong", port)
 	right.TLS, right.Device = TLSSite, "pacs-1"
 	wrong.TLS, wrong.Device = TLSSite, "somebody-else"
@@ -99,7 +43,7 @@ func TestADestinationOverTLSIsTheDeviceThatItShouldBe(t *testing.T) {
 	if got := stored(t, dir); got[r.SOPInstance] != r.DataSet {
 		t.Errorf("%v", got)
 	}
-	eventually(t, "the wrong one is told", func() bool { return b.f.Destinations()[1].State == "backing-off" })
+	gatewaytest.Until(t, "the wrong one is told", func() bool { return b.f.Destinations()[1].State == "backing-off" })
 	if s := b.f.Destinations()[1]; !strings.Contains(s.Why, "pacs-1") {
 		t.Errorf("%+v", s)
 	}
@@ -113,17 +57,16 @@ func TestADestinationOverTLSIsTheDeviceThatItShouldBe(t *testing.T) {
 }
 
 func TestADestinationMayHaveAnAuthorityOfItsOwn(t *testing.T) {
-	need(t, "storescp")
+	gatewaytest.Need(t, "storescp")
 	site := identitytest.New(t, identitytest.Options{})
 	_, pair := site.Issue(t, identity.DICOMNode, "pacs-1")
-	key, cert, ca := files(t, site, pair)
-	dir, port := t.TempDir(), freePort(t)
-	program(t, dir, "storescp", "-aet", "ARCHIVE", "-od", dir, "+B", "+tls", key, cert, "+cf", ca, port)
-	listening(t, port)
+	c := gatewaytest.Files(t, site, pair)
+	dir, port := t.TempDir(), gatewaytest.FreePort(t)
+	gatewaytest.Start(t, dir, "storescp", "-aet", "ARCHIVE", "-od", dir, "+B", "+tls", c.Key, c.Cert, "+cf", c.CA, port).Listening(port)
 	b := newBench(t)
 	d := quick("pacs", port)
-	d.TLS, d.CAFile, d.CertFile, d.ServerName = TLSFile, ca, cert, "localhost"
-	d.KeyFile = config.SecretFile(key)
+	d.TLS, d.CAFile, d.CertFile, d.ServerName = TLSFile, c.CA, c.Cert, "localhost"
+	d.KeyFile = config.SecretFile(c.Key)
 	plain := quick("plain", port)
 	b.start(d, plain)
 	r := b.bring(1)
@@ -131,26 +74,14 @@ func TestADestinationMayHaveAnAuthorityOfItsOwn(t *testing.T) {
 	if e := b.f.Echo(t.Context(), "pacs"); !e.OK {
 		t.Errorf("%+v", e)
 	}
-	eventually(t, "plain on a port with TLS is told", func() bool { return b.f.Destinations()[1].State == "backing-off" })
+	gatewaytest.Until(t, "plain on a port with TLS is told", func() bool { return b.f.Destinations()[1].State == "backing-off" })
 	t.Log(b.f.Destinations()[1].Why, "/", b.f.Destinations()[1].Hint)
 }
 
 func TestDcmqrscpKeepsWhatItGets(t *testing.T) {
-	need(t, "dcmqrscp")
-	dir, port := t.TempDir(), freePort(t)
-	storage := filepath.Join(dir, "db")
-	if err := os.Mkdir(storage, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	conf := fmt.Sprintf("NetworkTCPPort = %s\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\nAETable BEGIN\nARCHIVE %s RW (500, 1024mb) ANY\nAETable END\n", port, storage)
-	path := filepath.Join(dir, "dcmqrscp.cfg")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program(t, dir, "dcmqrscp", "-c", path)
-	listening(t, port)
+	archive := gatewaytest.NewQRSCP(t, "ARCHIVE", nil)
 	b := newBench(t)
-	d := quick("pacs", port)
+	d := quick("pacs", archive.Port)
 	d.Associations = 1 // two of its processes give files that come at once the same name, and its index breaks
 	b.start(d)
 	var all []instance.Record
@@ -161,32 +92,14 @@ func TestDcmqrscpKeepsWhatItGets(t *testing.T) {
 		b.becomes(r.Number, instance.Delivered)
 	}
 	// dcmqrscp writes data sets anew; that they are there is what it can tell.
-	eventually(t, "all are there", func() bool { return len(stored(t, storage)) == 20 })
+	gatewaytest.Until(t, "all are there", func() bool { return len(stored(t, archive.Dir)) == 20 })
 }
 
-// orthanc starts Orthanc, which reports to moveTo, and returns its DICOM port and the root of its DICOMweb.
-func orthanc(t *testing.T, moveTo string) (port, root string) {
+// orthanc starts Orthanc, which reports to moveTo.
+func orthanc(t *testing.T, moveTo string) *gatewaytest.Orthanc {
 	t.Helper()
-	need(t, "Orthanc")
-	dir, port, web := t.TempDir(), freePort(t), freePort(t)
-	plugins := "[]"
-	if _, err := os.Stat(orthancWeb); err == nil {
-		plugins = fmt.Sprintf("[%q]", orthancWeb)
-	}
-	conf := fmt.Sprintf(`{"Name": "Lindenhof PACS (fictional)", "StorageDirectory": %q, "IndexDirectory": %q, "DicomAet": "ARCHIVE", "DicomPort": %s, "HttpPort": %s, "HttpServerEnabled": true,
-		"AuthenticationEnabled": false, "RemoteAccessAllowed": false, "Plugins": %s, "DicomWeb": {"Enable": true, "Root": "/dicom-web/"}, "OverwriteInstances": true,
-		"DicomModalities": {"gw": {"AET": "ASEPSIS", "Host": "127.0.0.1", "Port": %s, "AllowStorageCommitment": true}}}`, dir, dir, port, web, plugins, moveTo)
-	path := filepath.Join(dir, "orthanc.json")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program(t, dir, "Orthanc", path)
-	listening(t, port)
-	listening(t, web)
-	return port, "http://127.0.0.1:" + web + "/dicom-web"
+	return gatewaytest.NewOrthanc(t, gatewaytest.OrthancConfig{AE: "ARCHIVE", Web: true, Modalities: []gatewaytest.Modality{{Name: "gw", AE: "ASEPSIS", Port: moveTo}}})
 }
-
-const orthancWeb = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 func TestOrthancCommitsToWhatItStored(t *testing.T) {
 	b := newBench(t)
@@ -195,8 +108,7 @@ func TestOrthancCommitsToWhatItStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, back, _ := net.SplitHostPort(ln.Addr().String())
-	port, _ := orthanc(t, back)
-	d := quick("pacs", port)
+	d := quick("pacs", orthanc(t, back).DICOM)
 	d.Commitment = true
 	b.start(d)
 	srv := &dicomnet.Server{Services: []dicomnet.Service{{AbstractSyntax: dicom.UIDStorageCommitmentPush, PeerSCP: true}}, Handler: dicomnet.HandlerFunc(b.f.EventReport)}
@@ -213,19 +125,15 @@ func TestOrthancCommitsToWhatItStored(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	}
-	eventually(t, "nothing is awaited", func() bool { return b.f.Destinations()[0].Commitment == "ok" && b.journal.Counts().Needed == 0 })
+	gatewaytest.Until(t, "nothing is awaited", func() bool { return b.f.Destinations()[0].Commitment == "ok" && b.journal.Counts().Needed == 0 })
 }
 
 func TestOrthancTakesInstancesBySTOW(t *testing.T) {
-	if _, err := os.Stat(orthancWeb); err != nil {
-		t.Skip("peer missing: orthanc-dicomweb")
-	}
 	b := newBench(t)
-	_, root := orthanc(t, "104")
 	d := DefaultDestination()
 	d.Name, d.Kind, d.CallingAE, d.BackoffMin = "xr", KindSTOW, "ASEPSIS", 5*time.Millisecond
 	d.Stow = dicomweb.DefaultDestination()
-	d.Stow.URL = root
+	d.Stow.URL = orthanc(t, "104").Root()
 	b.start(d)
 	var all []instance.Record
 	for n := range 10 {
@@ -250,10 +158,10 @@ func TestASTOWServerThatIsAwayCostsNoAttempt(t *testing.T) {
 	d := DefaultDestination()
 	d.Name, d.Kind, d.BackoffMin, d.BackoffMax = "xr", KindSTOW, 5*time.Millisecond, 20*time.Millisecond
 	d.Stow = dicomweb.DefaultDestination()
-	d.Stow.URL = "http://127.0.0.1:" + freePort(t) + "/dicom-web"
+	d.Stow.URL = "http://127.0.0.1:" + gatewaytest.FreePort(t) + "/dicom-web"
 	b.start(d)
 	r := b.bring(1)
-	eventually(t, "it rests", func() bool { return b.f.Destinations()[0].State == "backing-off" })
+	gatewaytest.Until(t, "it rests", func() bool { return b.f.Destinations()[0].State == "backing-off" })
 	if got := b.get(r.Number).Deliveries[0]; got.Attempts != 0 || got.State != instance.Waiting {
 		t.Errorf("%+v", got)
 	}
@@ -293,7 +201,7 @@ func TestADestinationGetsDeidentifiedCopies(t *testing.T) {
 	if list := b.book.of(custody.Forwarded, got.Forwarded); len(list) != 1 {
 		t.Errorf("%+v", list)
 	}
-	eventually(t, "the other gets it as it came", func() bool { return len(raw.list()) == 1 })
+	gatewaytest.Until(t, "the other gets it as it came", func() bool { return len(raw.list()) == 1 })
 	if raw := raw.list(); digestOf(raw[0].data) != r.DataSet {
 		t.Error("the original differs")
 	}

@@ -22,6 +22,7 @@ type item struct {
 	received time.Time
 	next     time.Time
 	attempts int
+	took     uint64 // what the destination had taken when it was interrupted over this one last
 
 	state itemState
 }
@@ -43,8 +44,9 @@ type queue struct {
 	ready  int
 	taken  int
 	bytes  int64
-	pairs  map[pair]int // what is there, taken or not
-	byAge  numberHeap   // all, and some that are gone
+	pairs  map[pair]int   // what is there, taken or not
+	places map[string]int // the same, by theatre
+	byAge  numberHeap     // all, and some that are gone
 }
 
 // groupKey tells apart what may be sent now and what first.
@@ -70,7 +72,7 @@ type study struct {
 }
 
 func newQueue() *queue {
-	return &queue{items: map[uint64]*item{}, groups: map[groupKey]*group{}, pairs: map[pair]int{}}
+	return &queue{items: map[uint64]*item{}, groups: map[groupKey]*group{}, pairs: map[pair]int{}, places: map[string]int{}}
 }
 
 // put adds a delivery or notes what changed of it.
@@ -84,6 +86,7 @@ func (q *queue) put(r *instance.Record, d *instance.Delivery, theatre string, op
 		q.items[r.Number] = it
 		q.bytes += it.bytes
 		q.pairs[pair{it.class, it.syntax}]++
+		q.places[it.theatre]++
 		q.byAge.compact(len(q.items), func(it *item) bool { return q.items[it.number] == it })
 		heap.Push(&q.byAge, it)
 	}
@@ -183,7 +186,7 @@ func (q *queue) take(urgent func(theatre string) bool, onlyOpen bool) *item {
 			continue
 		}
 		if urgent(key.theatre) {
-			if s := g.newest(); newest == nil || s.newest.After(newest.newest) {
+			if s := g.newest(); newest == nil || s.before(newest) {
 				newest = s
 			}
 		} else if it := g.all.first(); first == nil || it.number < first.number {
@@ -235,6 +238,9 @@ func (q *queue) remove(number uint64) {
 	if q.pairs[p]--; q.pairs[p] == 0 {
 		delete(q.pairs, p)
 	}
+	if q.places[it.theatre]--; q.places[it.theatre] == 0 {
+		delete(q.places, it.theatre)
+	}
 }
 
 // oldest returns when the oldest was received.
@@ -248,12 +254,13 @@ func (q *queue) oldest() time.Time {
 	return time.Time{}
 }
 
-// urgents counts what is ready or waits in theatres where a case is in progress.
+// urgents counts what is there for theatres where a case is in progress: also what is being sent, and what waits
+// after an attempt.
 func (q *queue) urgents(urgent func(theatre string) bool) int {
 	n := 0
-	for key, g := range q.groups {
-		if urgent(key.theatre) {
-			n += g.n
+	for theatre, here := range q.places {
+		if urgent(theatre) {
+			n += here
 		}
 	}
 	return n
@@ -262,11 +269,22 @@ func (q *queue) urgents(urgent func(theatre string) bool) int {
 func (g *group) newest() *study {
 	var best *study
 	for _, s := range g.studies {
-		if best == nil || s.newest.After(best.newest) {
+		if best == nil || s.before(best) {
 			best = s
 		}
 	}
 	return best
+}
+
+// before reports whether a study goes first: the newest, and of two of the same moment always the same one, so that each
+// stays together.
+//
+// Precondition: both have something that is ready.
+func (s *study) before(other *study) bool {
+	if !s.newest.Equal(other.newest) {
+		return s.newest.After(other.newest)
+	}
+	return s.items.first().study < other.items.first().study
 }
 
 // numberHeap has items that came first in front, and some that are not ready any more.

@@ -20,6 +20,7 @@ import (
 	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
+	"github.com/asepsis/asepsis/wire/dicom/ul"
 )
 
 // Item is an instance on its way to a destination.
@@ -215,6 +216,9 @@ func (s *dimseSender) Send(ctx context.Context, i *Item) (Answer, error) {
 	switch {
 	case errors.As(err, &refusal):
 		return Answer{}, refused(refusal.Status, err)
+	case errors.As(err, &context) && slices.Contains(context.Results, ul.NoReason):
+		delete(s.proposed, want) // on another association it may be otherwise
+		return Answer{}, &failure{class: transient, err: context, hint: "the destination does not say why; its own log may"}
 	case errors.As(err, &context):
 		return Answer{}, &failure{class: permanent, err: context, hint: "the destination does not take this; set transfer_syntaxes, or route it elsewhere"}
 	}

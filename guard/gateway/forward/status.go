@@ -4,7 +4,6 @@ package forward
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,13 +14,14 @@ import (
 	"github.com/asepsis/asepsis/platform/standing"
 )
 
-// Destinations says how every destination is, in the order of the configuration.
+// Destinations says how every destination is, in the order of the configuration, and then those that something
+// waits for though they are not configured any more.
 func (f *Forwarder) Destinations() []control.Destination {
 	out := make([]control.Destination, len(f.dests))
 	for i, d := range f.dests {
 		out[i] = d.status()
 	}
-	return out
+	return append(out, f.orphans.destinations(f.urgent)...)
 }
 
 func (d *destination) status() control.Destination {
@@ -83,14 +83,12 @@ const (
 	ActionPause  = "pause"
 	ActionResume = "resume"
 	ActionRetry  = "retry"
-	ActionDrop   = "drop" // gives up what was given up, and what waits for a destination that is gone
 )
 
-// Steer pauses, resumes or retries a destination, or drops what it did not take. Retry also
-// revives what was given up.
+// Steer pauses, resumes or retries a destination. Retry also revives what was given up.
 func (f *Forwarder) Steer(name, action string) error {
 	d := f.byName[name]
-	if d == nil && action != ActionDrop {
+	if d == nil {
 		return &control.Refused{Code: "not-found", What: fmt.Sprintf("there is no destination %q", name)}
 	}
 	switch action {
@@ -105,11 +103,13 @@ func (f *Forwarder) Steer(name, action string) error {
 		return f.writePaused()
 	case ActionRetry:
 		return d.retry()
-	case ActionDrop:
-		return f.drop(name)
 	}
 	return &control.Refused{Code: "invalid", What: fmt.Sprintf("%q is nothing that can be done with a destination", action), Tip: "pause, resume or retry"}
 }
+
+// held is how far away the time of a delivery is that waits for something else than time: until the ledger knows
+// of the instance, which nobody can hurry.
+const held = 10 * 365 * 24 * time.Hour
 
 // retry ends every wait, and revives what was given up.
 func (d *destination) retry() error {
@@ -121,7 +121,7 @@ func (d *destination) retry() error {
 	}
 	now := d.f.now()
 	for _, it := range d.q.items {
-		if it.state == delayed {
+		if it.state == delayed && it.next.Sub(now) < held {
 			it.next = time.Time{}
 			d.q.place(it, now)
 		}
@@ -132,70 +132,13 @@ func (d *destination) retry() error {
 	d.signalLocked()
 	d.mu.Unlock()
 	slices.Sort(dead)
-	return d.f.each(dead, d.cfg.Name, func(v *instance.Delivery) bool {
+	_, err := d.f.each(context.Background(), dead, d.cfg.Name, func(_ *instance.Record, v *instance.Delivery) bool {
 		if v.State != instance.Dead {
 			return false
 		}
 		v.State, v.Next, v.Attempts = instance.Waiting, time.Time{}, 0
 		return true
 	})
-}
-
-// drop gives up for good.
-func (f *Forwarder) drop(name string) error {
-	var list []uint64
-	if d := f.byName[name]; d != nil {
-		d.mu.Lock()
-		for n := range d.dead {
-			list = append(list, n)
-		}
-		d.mu.Unlock()
-	} else {
-		f.mu.Lock()
-		for n := range f.orphans[name] {
-			list = append(list, n)
-		}
-		f.mu.Unlock()
-	}
-	slices.Sort(list)
-	return f.each(list, name, func(v *instance.Delivery) bool {
-		if v.State != instance.Dead && v.State != instance.Waiting {
-			return false
-		}
-		v.State, v.Next = instance.Dropped, time.Time{}
-		return true
-	})
-}
-
-// each changes the deliveries of instances to a destination, many at a time.
-func (f *Forwarder) each(numbers []uint64, destination string, change func(*instance.Delivery) bool) error {
-	work := make(chan uint64)
-	errs := make(chan error, bookers)
-	for range bookers {
-		go func() { // ends when work is closed; its error is received below
-			var first error
-			for n := range work {
-				_, err := f.d.Vault.Change(context.Background(), n, func(r *instance.Record) error {
-					if v := deliveryTo(r, destination); v == nil || !change(v) {
-						return errNotWaiting
-					}
-					return nil
-				})
-				if err != nil && !errors.Is(err, errNotWaiting) && !errors.Is(err, instance.ErrNotFound) && first == nil {
-					first = err
-				}
-			}
-			errs <- first
-		}()
-	}
-	for _, n := range numbers {
-		work <- n
-	}
-	close(work)
-	var err error
-	for range bookers {
-		err = errors.Join(err, <-errs)
-	}
 	return err
 }
 
@@ -257,13 +200,14 @@ func (f *Forwarder) Matters() []standing.Matter {
 				"The ledger did not record when they were made. They are told as soon as it does.", "Look at the ledger.")
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for name, set := range f.orphans {
-		if len(set) > 0 {
-			add("destination-missing", name, "", finding.High, len(set), now, fmt.Sprintf("%d instances wait for %s, which is not configured any more", len(set), name), "",
-				"They are kept until somebody decides.", "Configure the destination again, or drop what waits for it.")
+	for _, d := range f.orphans.destinations(f.urgent) {
+		severity, room := finding.High, ""
+		if d.Urgent > 0 {
+			room = "Some images do not reach " + d.Name + ", which the gateway does not know any more. Call the security engineer."
 		}
+		n := d.Waiting + d.Dead
+		add("destination-missing", d.Name, "", severity, n, d.Oldest, fmt.Sprintf("%s for %s, which is not configured any more", waitFor(n), d.Name), room,
+			"They are kept until somebody decides.", "Configure the destination again, or give up for good what waits for it: gateway, destinations.")
 	}
 	return out
 }

@@ -3,13 +3,14 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
@@ -28,8 +29,15 @@ var _ Sender = (*stowSender)(nil)
 // stowClient makes the client of a STOW-RS destination. The transport's connections are its own.
 func stowClient(c Destination, sec *security) (*dicomweb.Client, *answering, error) {
 	t := dicomweb.Transport(sec.client, c.Stow.Wait)
+	a := &answering{t: t}
 	if sec.config != nil {
 		config := sec.config.Clone()
+		if len(config.Certificates) == 0 && config.GetClientCertificate == nil {
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				a.lacking.Store(true)
+				return &tls.Certificate{}, nil
+			}
+		}
 		dial := net.Dialer{Timeout: c.Timeouts.Connect}
 		t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			own := config.Clone()
@@ -39,9 +47,26 @@ func stowClient(c Destination, sec *security) (*dicomweb.Client, *answering, err
 			return (&tls.Dialer{NetDialer: &dial, Config: own}).DialContext(ctx, network, address)
 		}
 	}
-	a := &answering{t: t}
+	t.DialContext, t.DialTLSContext = connecting(t.DialContext), connecting(t.DialTLSContext)
 	client, err := dicomweb.NewClient(c.Stow, a)
 	return client, a, err
+}
+
+// unconnected is why there is no connection: nothing was sent.
+type unconnected struct{ err error }
+
+func (e *unconnected) Error() string { return e.err.Error() }
+func (e *unconnected) Unwrap() error { return e.err }
+
+// connecting marks the failures of a function that connects, TLS included.
+func connecting(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, &unconnected{err}
+		}
+		return c, nil
+	}
 }
 
 func stowOpener(c Destination, current func() (*security, error)) (func() (Sender, error), error) {
@@ -69,6 +94,8 @@ func stowOpener(c Destination, current func() (*security, error)) (func() (Sende
 type answering struct {
 	t    *http.Transport
 	last *tls.ConnectionState
+	// lacking: the server asked for a certificate that there is none of, and has not answered anything since.
+	lacking atomic.Bool
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -77,6 +104,7 @@ func (a *answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	rsp, err := a.t.RoundTrip(r)
 	if err == nil {
 		a.last = rsp.TLS
+		a.lacking.Store(false)
 	}
 	return rsp, err
 }
@@ -85,7 +113,13 @@ func (a *answering) RoundTrip(r *http.Request) (*http.Response, error) {
 func (s *stowSender) Send(ctx context.Context, i *Item) (Answer, error) {
 	results, err := s.client.Send(ctx, dicomweb.Outgoing{SOPClass: i.SOPClass, SOPInstance: i.SOPInstance, TransferSyntax: i.TransferSyntax, SourceAE: s.source, Data: i.Data, Size: i.Size})
 	if err != nil {
-		return Answer{}, stowFailure(err)
+		f := stowFailure(err)
+		if f.class == interrupted && s.rt.lacking.Load() {
+			// Its alert is lost when the request is being written at that moment.
+			f.class, f.err = unreachable, fmt.Errorf("the server asks for a certificate, and the gateway has none for it: %w", err)
+			f.hint = "give the destination cert_file and key_file of an authority that the server knows"
+		}
+		return Answer{}, f
 	}
 	if len(results) != 1 {
 		return Answer{}, &failure{class: transient, err: errors.New("the server does not say what became of the instance")}
@@ -108,8 +142,7 @@ func stowFailure(err error) *failure {
 	f := &failure{class: interrupted, err: err, hint: hintOf(err)}
 	var status *dicomweb.StatusError
 	var op *net.OpError
-	var unknown x509.UnknownAuthorityError
-	var name *net.DNSError
+	var none *unconnected
 	switch {
 	case errors.As(err, &status):
 		f.status = fmt.Sprintf("HTTP %d", status.Status)
@@ -121,8 +154,11 @@ func stowFailure(err error) *failure {
 		default:
 			f.class = permanent
 		}
-	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &name), errors.As(err, &unknown):
+	case errors.As(err, &none):
 		f.class = unreachable
+	case errors.As(err, &op) && op.Op == "remote error":
+		// In TLS 1.3 a server refuses a client's certificate after the client believes to be connected.
+		f.class, f.hint = unreachable, cmp.Or(f.hint, "the server does not take the gateway's certificate: it must know the site's root, or cert_file and key_file must be of its own authority")
 	}
 	return f
 }

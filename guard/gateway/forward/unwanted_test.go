@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 )
 
@@ -35,7 +36,7 @@ func TestWhatAProfileDropsAsksForNobodyAndWhatItRefusesDoes(t *testing.T) {
 	without.Deid, asked.Deid = "dropping", "asking"
 	f := b.start(without, asked)
 	r := b.bring(1)
-	eventually(t, "both deliveries are decided", func() bool {
+	gatewaytest.Until(t, "both deliveries are decided", func() bool {
 		for _, d := range b.get(r.Number).Deliveries {
 			if d.State == instance.Waiting {
 				return false

@@ -38,7 +38,8 @@
 // The log is the truth. When it has grown to a multiple of what is needed, the oldest
 // file is read, what in it still counts is appended again, and the file is used anew. What is
 // awaited (a delivery that waits or was given up, quarantine) is known in memory by
-// some 350 bytes an instance; the record itself is read from the log. Records of which nothing is awaited go to
+// some 310 bytes an instance, and found by each of its names: the UIDs and digests under which it came and went.
+// The record itself is read from the log. Records of which nothing is awaited go to
 // the history, in batches, and from there come lists over millions. A damaged history is set
 // aside and costs lists of the past, never an instance.
 //

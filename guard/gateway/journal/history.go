@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,6 +39,8 @@ type history struct {
 	packing sync.Mutex
 	packer  *packer
 
+	named atomic.Bool // all records can be found by their names
+
 	owing  sync.Mutex
 	owed   map[uint64]uint64 // records to write, with the sequence number of their state
 	filter *filter
@@ -53,16 +57,29 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE INDEX IF NOT EXISTS records_study ON records (study, number);
 CREATE INDEX IF NOT EXISTS records_sop ON records (sop, number);
 CREATE INDEX IF NOT EXISTS records_device ON records (device, number);
-PRAGMA user_version = 1`
+CREATE TABLE IF NOT EXISTS names (key INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (key, number)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS naming (below INTEGER NOT NULL) STRICT`
 
-func openHistory(path string, log *slog.Logger, now func() time.Time) (*history, error) {
+// historyVersion is 2 since records are found by their names.
+const historyVersion = 2
+
+// openHistory opens the file, or makes it. room gives up what is held back of the disk, and says whether
+// there was any: to be opened, too, a database needs some.
+func openHistory(path string, log *slog.Logger, now func() time.Time, room func() bool) (*history, error) {
 	h := &history{path: path, log: log, now: now, owed: map[uint64]uint64{}, filter: newFilter(), packer: newPacker()}
 	err := h.open()
-	if err != nil && !errors.Is(err, ErrNewer) {
+	if roomless(err) && room() {
+		h.closeDB()
+		err = h.open()
+	}
+	if err != nil && !errors.Is(err, ErrNewer) && !roomless(err) {
 		err = h.setAside(err)
 	}
 	if err != nil {
 		h.close()
+		if roomless(err) {
+			err = fmt.Errorf("open the journal's history: %w", &full{err})
+		}
 		return nil, err
 	}
 	return h, nil
@@ -88,17 +105,39 @@ func (h *history) open() error {
 	if err := h.dbw.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
-	if version > 1 {
+	if version > historyVersion {
 		return fmt.Errorf("history.db: %w", ErrNewer)
 	}
-	if _, err := h.dbw.Exec(historySchema); err != nil {
+	if version < historyVersion { // a disk that is full keeps nobody from reading what is there
+		if err := h.prepare(); err != nil {
+			return err
+		}
+	}
+	unnamed := 0
+	if err := h.dbw.QueryRow("SELECT count(*) FROM naming").Scan(&unnamed); err != nil {
 		return err
 	}
+	h.named.Store(unnamed == 0)
 	if h.db, err = sql.Open("sqlite", dsn("query_only(1)")); err != nil {
 		return err
 	}
 	h.db.SetMaxOpenConns(4)
 	return nil
+}
+
+// roomless reports whether the disk refused to write: that says nothing about the file.
+func roomless(err error) bool {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return errors.Is(diskError(err), instance.ErrFull)
+	}
+	switch e.Code() & 0xff {
+	case lib.SQLITE_FULL, lib.SQLITE_CANTOPEN:
+		return true
+	case lib.SQLITE_IOERR:
+		return e.Code() != lib.SQLITE_IOERR_READ && e.Code() != lib.SQLITE_IOERR_SHORT_READ
+	}
+	return false
 }
 
 // setAside begins a new history. The records of the damaged one are not in lists any more;
@@ -183,13 +222,19 @@ func (h *history) write(ctx context.Context, list []*envelope) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	put, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO records VALUES (?,?,?,?,?,?,?,?,?)")
+	put, err := tx.PrepareContext(ctx, "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = put.Close() }()
+	name, err := tx.PrepareContext(ctx, addName)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = name.Close() }()
 	h.packing.Lock()
 	defer h.packing.Unlock()
+	names := make([]keyed, 0, 2*len(list))
 	for _, e := range list {
 		body, err := json.Marshal(e)
 		if err != nil {
@@ -197,8 +242,29 @@ func (h *history) write(ctx context.Context, list []*envelope) error {
 		}
 		r := &e.Record
 		h.filter.add(r.SOPInstance)
-		if _, err := put.ExecContext(ctx, r.Number, r.Received.UnixMicro(), string(r.State), r.Study, r.SOPInstance, r.Sender.Device,
-			r.Sender.Theatre, deliveriesText(r), h.packer.pack(body)); err != nil {
+		row := []any{r.Number, r.Received.UnixMicro(), string(r.State), r.Study, r.SOPInstance, r.Sender.Device, r.Sender.Theatre, deliveriesText(r), h.packer.pack(body)}
+		done, err := put.ExecContext(ctx, row...)
+		if err != nil {
+			return err
+		}
+		if n, err := done.RowsAffected(); err != nil {
+			return err
+		} else if n == 0 { // it was here before
+			if err := unname(ctx, tx, r.Number); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "REPLACE INTO records VALUES (?,?,?,?,?,?,?,?,?)", row...); err != nil {
+				return err
+			}
+		}
+		for _, key := range nameKeys(r) {
+			names = append(names, keyed{key, r.Number})
+		}
+	}
+	// In their order each page of the index is visited once.
+	slices.SortFunc(names, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	for _, x := range names {
+		if _, err := name.ExecContext(ctx, x.key, x.number); err != nil {
 			return err
 		}
 	}
@@ -269,21 +335,6 @@ func (h *history) each(ctx context.Context, query string, args []any, f func(*en
 		return fmt.Errorf("read the journal's history: %w", err)
 	}
 	return nil
-}
-
-// forget deletes records that are older than their time, some at once.
-func (h *history) forget(ctx context.Context, before time.Time) (int64, error) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	if h.dbw == nil {
-		return 0, ErrClosed
-	}
-	// Numbers grow with time: the oldest are the first.
-	r, err := h.dbw.ExecContext(ctx, "DELETE FROM records WHERE number IN (SELECT number FROM records ORDER BY number LIMIT 500) AND received < ?", before.UnixMicro())
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
 }
 
 // fill makes the filter of what is there.

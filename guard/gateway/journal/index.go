@@ -17,7 +17,7 @@ type index struct {
 
 	mu      sync.RWMutex
 	byNum   map[uint64]*entry
-	bySOP   map[uint64][]uint64
+	byName  names
 	recents [recentEntries]struct {
 		of *entry
 		e  *envelope
@@ -25,6 +25,7 @@ type index struct {
 	turn   int
 	places map[*entry]int // in recents
 	counts Counts
+	held   map[uint64]int64 // bytes in quarantine, by device
 }
 
 // recentEntries is how many records are kept decoded.
@@ -37,7 +38,9 @@ type entry struct {
 	at       place
 	bytes    int64
 	received int64
-	sop      uint64
+	sop      uint64 // names, by their hashes
+	sum      uint64
+	also     []uint64
 	study    uint64
 	device   uint64
 	theatre  uint64
@@ -62,7 +65,7 @@ type Counts struct {
 }
 
 func newIndex() *index {
-	return &index{seed: maphash.MakeSeed(), byNum: map[uint64]*entry{}, bySOP: map[uint64][]uint64{}, places: map[*entry]int{}}
+	return &index{seed: maphash.MakeSeed(), byNum: map[uint64]*entry{}, byName: newNames(), places: map[*entry]int{}, held: map[uint64]int64{}}
 }
 
 func (x *index) hash(s string) uint64 {
@@ -80,8 +83,13 @@ func newEntry(e *envelope, at place, sequence uint64, needed bool) *entry {
 // put makes n the record's entry.
 func (x *index) put(n *entry, e *envelope) {
 	r := &e.Record
-	n.sop, n.study, n.device, n.theatre = x.hash(r.SOPInstance), x.hash(r.Study), x.hash(r.Sender.Device), x.hash(r.Sender.Theatre)
+	n.sop, n.sum, n.study, n.device, n.theatre = x.hash(r.SOPInstance), x.hash(r.DataSet), x.hash(r.Study), x.hash(r.Sender.Device), x.hash(r.Sender.Theatre)
 	if len(r.Deliveries) > 0 {
+		for _, name := range also(r) {
+			if h := x.hash(name); h != n.sop && h != n.sum && !slices.Contains(n.also, h) {
+				n.also = append(n.also, h)
+			}
+		}
 		n.to = make([]delivery, len(r.Deliveries))
 		for i := range r.Deliveries {
 			n.to[i] = delivery{x.hash(r.Deliveries[i].Destination), r.Deliveries[i].State}
@@ -91,8 +99,12 @@ func (x *index) put(n *entry, e *envelope) {
 	defer x.mu.Unlock()
 	was := x.byNum[n.number]
 	if was == nil {
-		x.bySOP[n.sop] = append(x.bySOP[n.sop], n.number)
+		x.name(n)
 	} else {
+		if !slices.Equal(was.also, n.also) { // the others do not change
+			x.unname(was)
+			x.name(n)
+		}
 		x.count(was, -1)
 		x.forget(was)
 	}
@@ -123,15 +135,31 @@ func (x *index) remove(n *entry) bool {
 		return false
 	}
 	delete(x.byNum, n.number)
-	list := slices.DeleteFunc(x.bySOP[n.sop], func(m uint64) bool { return m == n.number })
-	if len(list) == 0 {
-		delete(x.bySOP, n.sop)
-	} else {
-		x.bySOP[n.sop] = list
-	}
+	x.unname(n)
 	x.count(n, -1)
 	x.forget(n)
 	return true
+}
+
+// name has an entry found by its names. Precondition: mu is held.
+func (x *index) name(n *entry) {
+	x.byName.add(n.sop, n.number)
+	if n.sum != n.sop {
+		x.byName.add(n.sum, n.number)
+	}
+	for _, h := range n.also {
+		x.byName.add(h, n.number)
+	}
+}
+
+func (x *index) unname(n *entry) {
+	x.byName.drop(n.sop, n.number)
+	if n.sum != n.sop {
+		x.byName.drop(n.sum, n.number)
+	}
+	for _, h := range n.also {
+		x.byName.drop(h, n.number)
+	}
 }
 
 func (x *index) count(n *entry, by int) {
@@ -143,6 +171,11 @@ func (x *index) count(n *entry, by int) {
 	}
 	if n.state == instance.Quarantined {
 		c.Held += by
+	}
+	if n.needed && (n.state == instance.Quarantined || n.state == instance.Replaced) {
+		if x.held[n.device] += int64(by) * n.bytes; x.held[n.device] == 0 {
+			delete(x.held, n.device)
+		}
 	}
 	for _, d := range n.to {
 		switch d.state {
@@ -160,11 +193,12 @@ func (x *index) get(number uint64) *entry {
 	return x.byNum[number]
 }
 
-func (x *index) sopNumbers(uid string) []uint64 {
-	h := x.hash(uid)
+// numbers returns those of records that may have a name.
+func (x *index) numbers(name string) []uint64 {
+	h := x.hash(name)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return slices.Clone(x.bySOP[h])
+	return x.byName.of(h)
 }
 
 // keep remembers a decoded record. Precondition: mu is held.
@@ -202,7 +236,25 @@ func (x *index) recent(n *entry) *envelope {
 	return nil
 }
 
-// select returns the numbers of entries that match, in no order.
+// candidates returns the numbers of entries whose record may match, in no order.
+func (x *index) candidates(q *instance.Query) []uint64 {
+	match := x.matcher(q)
+	var out []uint64
+	switch {
+	case q.SHA256 != "":
+		out = x.numbers(q.SHA256)
+	case q.SOPInstance != "":
+		out = x.numbers(q.SOPInstance)
+	default:
+		return x.find(match)
+	}
+	return slices.DeleteFunc(out, func(number uint64) bool {
+		n := x.get(number)
+		return n == nil || !match(n)
+	})
+}
+
+// find returns the numbers of entries that match, in no order.
 func (x *index) find(match func(*entry) bool) []uint64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -224,3 +276,16 @@ func (j *Journal) Counts() Counts {
 	defer j.idx.mu.RUnlock()
 	return j.idx.counts
 }
+
+// Room returns how many bytes of a device's instances are in quarantine, and how many the disk has for all instances:
+// those that they take, and those that are free.
+func (j *Journal) Room(device string) (held, all int64) {
+	d := j.Disk()
+	h := j.idx.hash(device)
+	j.idx.mu.RLock()
+	defer j.idx.mu.RUnlock()
+	return j.idx.held[h], d.Used + max(d.Free-d.Stop, 0)
+}
+
+// Held returns how many instances are in quarantine.
+func (j *Journal) Held() int { return j.Counts().Held }

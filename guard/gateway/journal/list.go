@@ -27,9 +27,11 @@ func (j *Journal) List(ctx context.Context, q instance.Query) ([]instance.Record
 		q.Limit = defaultLimit
 	}
 	q.Limit = min(q.Limit, maxLimit)
+	q.SHA256 = strings.ToLower(q.SHA256)
 	var out []instance.Record
 	listed := map[uint64]bool{}
-	numbers := j.idx.find(j.idx.matcher(&q))
+	indexed := j.hist.named.Load() // before the history is asked
+	numbers := j.idx.candidates(&q)
 	slices.SortFunc(numbers, func(a, b uint64) int { return cmp.Compare(b, a) })
 	for _, n := range numbers {
 		if len(out) == q.Limit {
@@ -63,6 +65,9 @@ func (j *Journal) List(ctx context.Context, q instance.Query) ([]instance.Record
 	if err != nil {
 		return nil, err
 	}
+	if len(out) == 0 && (q.SOPInstance != "" || q.SHA256 != "") && !indexed {
+		return nil, instance.ErrIndexing // that nothing was found says nothing yet
+	}
 	slices.SortFunc(out, func(a, b instance.Record) int { return cmp.Compare(b.Number, a.Number) })
 	return out[:min(len(out), q.Limit)], nil
 }
@@ -80,7 +85,7 @@ func (j *Journal) BySOP(ctx context.Context, uid string) ([]instance.Record, err
 			out = append(out, clone(&e.Record))
 		}
 	}
-	for _, n := range j.idx.sopNumbers(uid) {
+	for _, n := range j.idx.numbers(uid) {
 		e, err := j.envelope(ctx, n)
 		if errors.Is(err, instance.ErrNotFound) {
 			continue
@@ -91,7 +96,7 @@ func (j *Journal) BySOP(ctx context.Context, uid string) ([]instance.Record, err
 		take(e)
 	}
 	if j.hist.filter.mayHave(uid) {
-		err := j.hist.each(ctx, "SELECT body FROM records WHERE sop = ? ORDER BY number LIMIT 1000", []any{uid}, func(e *envelope) bool {
+		err := j.hist.each(ctx, "SELECT body FROM records WHERE sop = ? ORDER BY number DESC LIMIT 1000", []any{uid}, func(e *envelope) bool {
 			if e = j.current(ctx, e); e != nil {
 				take(e)
 			}
@@ -139,11 +144,11 @@ func (j *Journal) Waiting(ctx context.Context, each func(instance.Record) error)
 	return nil
 }
 
-// matcher says of entries whether their record may match.
+// matcher says of entries whether their record may match, names apart.
 func (x *index) matcher(q *instance.Query) func(*entry) bool {
-	study, sop, device, theatre, to := x.hash(q.Study), x.hash(q.SOPInstance), x.hash(q.Device), x.hash(q.Theatre), x.hash(q.Destination)
+	study, device, theatre, to := x.hash(q.Study), x.hash(q.Device), x.hash(q.Theatre), x.hash(q.Destination)
 	return func(n *entry) bool {
-		if q.Before != 0 && n.number >= q.Before || study != 0 && n.study != study || sop != 0 && n.sop != sop || device != 0 && n.device != device ||
+		if q.Before != 0 && n.number >= q.Before || study != 0 && n.study != study || device != 0 && n.device != device ||
 			theatre != 0 && n.theatre != theatre {
 			return false
 		}
@@ -162,7 +167,7 @@ func (x *index) matcher(q *instance.Query) func(*entry) bool {
 
 // matches is the query as it is meant.
 func matches(q *instance.Query, r *instance.Record) bool {
-	if q.Before != 0 && r.Number >= q.Before || q.Study != "" && r.Study != q.Study || q.SOPInstance != "" && r.SOPInstance != q.SOPInstance ||
+	if q.Before != 0 && r.Number >= q.Before || q.Study != "" && r.Study != q.Study || !named(q, r) ||
 		q.Device != "" && r.Sender.Device != q.Device || q.Theatre != "" && r.Sender.Theatre != q.Theatre {
 		return false
 	}
@@ -191,7 +196,10 @@ func historyQuery(q *instance.Query) (string, []any) {
 		add("study = ?", q.Study)
 	}
 	if q.SOPInstance != "" {
-		add("sop = ?", q.SOPInstance)
+		where, args = append(where, "number IN (SELECT number FROM records WHERE sop = ? UNION SELECT number FROM names WHERE key = ?)"), append(args, q.SOPInstance, nameKey(q.SOPInstance))
+	}
+	if q.SHA256 != "" {
+		add("number IN (SELECT number FROM names WHERE key = ?)", nameKey(q.SHA256))
 	}
 	if q.Device != "" {
 		add("device = ?", q.Device)

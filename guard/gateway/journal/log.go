@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // wal is the log: files of frames, written in groups. Whoever finds no group being
@@ -31,7 +33,7 @@ type wal struct {
 	pending *group
 	busy    bool
 	failed  error
-	marked  bool   // the last frame says that all before is durable
+	marked  bool   // the last frame, once it is durable, says that all before is
 	buffer  []byte // of the group before, used again
 	groups  uint64 // flushed, and the frames in them
 	frames  uint64
@@ -87,7 +89,7 @@ func (w *wal) append(k kind, payload []byte, segs ...*segment) (place, uint64, e
 	}
 	sequence := w.next
 	w.next++
-	w.marked = false
+	w.marked = k == markFrame && w.durable+1 == sequence
 	at := len(g.buf)
 	g.buf = appendFrame(g.buf, &frame{sequence: sequence, durable: w.durable, kind: k, payload: payload})
 	size := len(g.buf) - at
@@ -135,7 +137,7 @@ func (w *wal) commit() {
 		w.frames += g.count
 	case errors.Is(g.err, errNotBegun):
 		// Nothing was written: these numbers, and those given out since, go to who comes next.
-		w.next = g.last - g.count + 1
+		w.next, w.marked = g.last-g.count+1, false
 		if p := w.pending; p != nil {
 			p.err = g.err
 			w.pending = nil
@@ -252,7 +254,7 @@ func (w *wal) fresh() (*logFile, error) {
 		f.f, err = os.OpenFile(path, os.O_RDWR, 0o600)
 	}
 	if err == nil {
-		err = syncDir(w.dir)
+		err = durable.SyncDir(w.dir)
 	}
 	if err != nil {
 		return nil, err
@@ -383,16 +385,4 @@ func (w *wal) close() {
 		w.mu.Unlock()
 		time.Sleep(time.Millisecond) // a flush, at most
 	}
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if cerr := d.Close(); err == nil {
-		err = cerr
-	}
-	return err
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // format is what journal.json says.
@@ -103,10 +104,11 @@ func (j *Journal) open() error {
 	if err := j.findSegments(); err != nil {
 		return err
 	}
+	j.space.takeReserve() // what follows may need it: a journal that was cut off on a full disk opens on one
 	if err := j.recover(); err != nil {
 		return err
 	}
-	if j.hist, err = openHistory(filepath.Join(j.cfg.Dir, "history.db"), j.log, j.now); err != nil {
+	if j.hist, err = openHistory(filepath.Join(j.cfg.Dir, "history.db"), j.log, j.now, j.space.giveReserve); err != nil {
 		return err
 	}
 	now := j.now()
@@ -117,12 +119,11 @@ func (j *Journal) open() error {
 		}
 	}
 	j.idx.mu.Unlock()
-	j.space.takeReserve()
 	j.space.measure(now)
 	j.opened = now
 	j.recovered.Took = time.Since(began)
 	r := &j.recovered
-	j.log.Info("the journal is open", "dir", j.cfg.Dir, "records", r.Records, "frames", r.Frames, "cut", r.Cut, "verified", r.Verified, "took", r.Took.Round(time.Millisecond))
+	j.log.Info("the journal is open", "dir", j.cfg.Dir, "records", r.Records, "frames", r.Frames, "cut", r.Cut, "verified", r.Verified, "took", r.Took.Round(time.Millisecond).String())
 	return nil
 }
 
@@ -136,7 +137,7 @@ func (j *Journal) format() (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		return want.Segment, writeFile(path, append(b, '\n'))
+		return want.Segment, durable.Write(path, append(b, '\n'))
 	}
 	if err != nil {
 		return 0, err
@@ -152,28 +153,6 @@ func (j *Journal) format() (int64, error) {
 		return 0, fmt.Errorf("journal.json: segments of %d bytes", have.Segment)
 	}
 	return have.Segment, nil
-}
-
-// writeFile writes a small file that is there whole or not at all.
-func writeFile(path string, b []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	return err
 }
 
 // findSegments lists the files with data sets. Those that were being used anew are given up.
@@ -329,7 +308,7 @@ func (j *Journal) cutLog(f *logFile, files []*logFile) error {
 		}
 	}
 	j.wal.files = files[:at+1]
-	return syncDir(j.wal.dir)
+	return durable.SyncDir(j.wal.dir)
 }
 
 // wipe overwrites a part of a file with zeros.

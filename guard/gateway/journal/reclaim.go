@@ -21,6 +21,10 @@ func (j *Journal) reclaim(early bool) bool {
 		if seg == nil {
 			return false
 		}
+		// That nothing of it is awaited must be past doubt: after a crash, bytes are compared of what is not.
+		if err := j.beyondDoubt(); err != nil {
+			return false
+		}
 		ok, err := j.segs.drop(seg)
 		if err != nil {
 			j.log.Warn("a segment of the journal cannot be given back", "segment", seg.id, "error", err)
@@ -32,6 +36,21 @@ func (j *Journal) reclaim(early bool) bool {
 			return err == nil
 		}
 	}
+}
+
+// beyondDoubt returns when the log says that all before this call was durable.
+func (j *Journal) beyondDoubt() error {
+	j.wal.mu.Lock()
+	said := j.wal.marked && j.wal.durable+1 == j.wal.next
+	j.wal.mu.Unlock()
+	if said {
+		return nil
+	}
+	at, _, err := j.wal.append(markFrame, nil)
+	if err == nil {
+		j.wal.settled(at)
+	}
+	return err
 }
 
 // reclaimDue gives segments back whose time is over, or that are more than may be kept.
@@ -165,13 +184,14 @@ func (j *Journal) move(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	j.segs.moved(number, e.Extents)
 	j.segs.need(number, extents, true)
 	j.segs.sealed(extents)
 	n := *was
 	n.at, n.sequence = at, sequence
 	j.wal.counts(was.at, at)
 	j.idx.replace(was, &n, &next)
+	// Not before readers are shown the new place: until then the old one may not be used anew.
+	j.segs.moved(number, e.Extents)
 	j.wal.settled(at)
 	to.keepBytes()
 	return nil

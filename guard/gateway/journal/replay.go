@@ -121,6 +121,8 @@ func (r *replay) record(f frame, at place, now time.Time) (bool, error) {
 	}
 	r.highest = max(r.highest, number)
 	for _, x := range e.Extents {
+		// A segment's number is never used twice: what a record that is done says of its bytes would be of others'.
+		j.segs.lastID = max(j.segs.lastID, x.segment)
 		// Chunks that nothing was sealed in are free; this one may be used from the next chunk on.
 		r.ends[x.segment] = max(r.ends[x.segment], min(pages(x.off+x.n), j.segs.size))
 	}

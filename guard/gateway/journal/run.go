@@ -26,7 +26,11 @@ func (j *Journal) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { j.scrubbing(ctx) })
 	wg.Go(func() {
-		if err := j.hist.fill(ctx); err != nil && ctx.Err() == nil {
+		err := j.hist.fill(ctx)
+		if err == nil {
+			err = j.hist.name(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			j.log.Warn("the journal's history cannot be read", "error", err)
 			j.hist.suspect(err)
 		}
@@ -144,9 +148,6 @@ func (j *Journal) mark() {
 	}
 	if at, _, err := j.wal.append(markFrame, nil); err == nil {
 		j.wal.settled(at)
-		j.wal.mu.Lock()
-		j.wal.marked = j.wal.durable+1 == j.wal.next
-		j.wal.mu.Unlock()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 const (
@@ -226,7 +227,7 @@ func (s *segments) open(id uint64, spare string) (*os.File, error) {
 			}
 		}
 		if err == nil {
-			err = syncDir(s.dir)
+			err = durable.SyncDir(s.dir)
 		}
 		if err != nil {
 			_ = f.Close()
@@ -310,8 +311,12 @@ func (s *segments) moved(number uint64, from []extent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range from {
-		if seg := s.byID[e.segment]; seg != nil {
-			seg.bytes -= seg.needed[number]
+		seg := s.byID[e.segment]
+		if seg == nil {
+			continue
+		}
+		seg.bytes -= pages(e.n)
+		if seg.needed[number] -= pages(e.n); seg.needed[number] <= 0 { // it may have been moved within the segment
 			delete(seg.needed, number)
 		}
 	}
