@@ -103,6 +103,9 @@ func TestEachAttackMeetsItsRuleHoweverItIsCut(t *testing.T) {
 				t.Errorf("where every rule refuses it is %v", first.Verdict)
 			}
 			for cut := 1; cut <= 17; cut++ {
+				if len(a.data) > 1<<12 && cut != 1 && cut != 13 {
+					continue
+				}
 				if r := inspect(f, a.arrival(), a.data, cut); !reflect.DeepEqual(r, whole) {
 					t.Fatalf("in pieces of %d bytes:\n%+v\nwhole:\n%+v", cut, r, whole)
 				}

@@ -5,6 +5,7 @@ package firewall
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/asepsis/asepsis/guard/gateway/instance"
@@ -13,7 +14,7 @@ import (
 
 // contentAttacks are about pictures, documents, and whose they are.
 func contentAttacks() []attack {
-	return append(pictureAttacks(), append(documentAttacks(), identityAttacks()...)...)
+	return slices.Concat(pictureAttacks(), documentAttacks(), attachmentAttacks(), identityAttacks())
 }
 
 func pictureAttacks() []attack {
@@ -53,7 +54,14 @@ func pictureAttacks() []attack {
 		{name: "no fragment at all", rule: "pixel.frames", class: classUS, syntax: jpeg, data: small8(frames("")), sender: "own"},
 		{name: "an offset beyond the fragments", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 0xFFFFFFF0), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
 		{name: "an offset into a fragment", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 12), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
-		{name: "offsets that go back", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 0), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "offsets that go back", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "3"), frames(u32s(0, 64, 32), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "an offset that stands twice", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "3"), frames(u32s(0, 32, 32), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "offsets that depart more with each frame", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "3"), frames(u32s(0, 30, 56), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "offsets that are padded, and then not", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "3"), frames(u32s(0, 31, 64), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "an offset table of zeros", rule: "pixel.offset-drift", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 0), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "offsets without padding", rule: "pixel.offset-drift", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "3"), frames(u32s(0, 31, 62), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "offsets without headers", rule: "pixel.offset-drift", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "3"), frames(u32s(0, 24, 48), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
+		{name: "a large JPEG as second frame of a table without padding", rule: "pixel.codestream-size", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 31), jpegOf(8, 8, 1), jpegOf(999, 8, 1))), sender: "dcmsend"},
 		{name: "half an offset", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(frames("\x00\x00", jpegOf(8, 8, 1))), sender: "own"},
 		{name: "three offsets of two frames", rule: "pixel.offset-count", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 36, 72), jpegOf(8, 8, 1), jpegOf(8, 8, 1), jpegOf(8, 8, 1))), sender: "dcmsend"},
 		{name: "two frames of three fragments, and no offsets", rule: "pixel.offset-count", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames("", jpegOf(8, 8, 1), jpegOf(8, 8, 1), "1234")), sender: "dcmsend"},

@@ -142,6 +142,8 @@ func (x *inspection) standard(t *dicom.Token) {
 			if !interchangeable(want, vr) {
 				x.hit(vrDictionary, "another value representation than that of the dictionary")
 			}
+		case a == b && !sizing(t.Tag):
+			x.hit(vrDictionary, "a number of another width than that of the dictionary")
 		case t.Kind == dicom.FragmentsStart && a == natureBytes:
 		default:
 			x.hit(vrConfusion, "a value representation of another nature or width than that of the dictionary")
@@ -151,6 +153,16 @@ func (x *inspection) standard(t *dicom.Token) {
 		if w := uint32(vr.WordSize()); w > 1 && t.Length%w != 0 && !(w == 2 && vr == dicom.OW) {
 			x.hit(vrLength, "the value is not a whole number of words")
 		}
+	}
+}
+
+// sizing reports elements of groups whose numbers say how large pictures, tables, curves, waveforms and overlays are, and how many.
+func sizing(t dicom.Tag) bool {
+	switch g := t.Group(); g {
+	case 0x0028, 0x003A, 0x5400, 0x0066, 0x7FE0:
+		return true
+	default:
+		return g&0xFF01 == 0x5000 || g&0xFF01 == 0x6000
 	}
 }
 

@@ -11,17 +11,17 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
-	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
-// lookEvery is how often the file is looked at.
-const lookEvery = 2 * time.Second
+// lookEvery is how often the file is looked at. It is read when it was the same twice: what is being written is not
+// taken for what is meant.
+const lookEvery = time.Second
 
 // File is a firewall whose policy is in a file, that is read again when it changes, and can be replaced. Its methods may
 // be called from any goroutine.
@@ -125,12 +125,17 @@ func (f *File) Reload() error {
 func (f *File) Run(ctx context.Context) error {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
+	before := f.look()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			_ = f.Reload() // told by State
+			now := f.look()
+			if now == before {
+				_ = f.Reload() // told by State
+			}
+			before = now
 		}
 	}
 }
@@ -152,13 +157,13 @@ func (f *File) State() control.PolicyState {
 	return s
 }
 
-// Try returns an inspector under another policy, with the same knowledge of patients and devices, or what is wrong with the text.
-func (f *File) Try(yaml string) (instance.Inspector, []control.Problem) {
+// Try returns a trial of another policy, with the same knowledge of devices, or what is wrong with the text.
+func (f *File) Try(yaml string) (*Trial, []control.Problem) {
 	p, err := Parse("policy", []byte(yaml))
 	if err != nil {
 		return nil, Problems(err)
 	}
-	return New(p, f.deps), nil
+	return newTrial(p, f.deps), nil
 }
 
 // Problems takes an error of Parse apart.
@@ -185,11 +190,11 @@ func (f *File) Set(yaml, was string) error {
 	defer f.mu.Unlock()
 	switch {
 	case f.path == "":
-		return &control.Refused{Code: control.Unavailable, What: "the gateway has no file for a policy", Tip: "name one in its configuration"}
+		return &control.Refused{Code: control.Conflict, What: "the policy is the embedded one: there is no file to write it to", Tip: "set a policy file in the gateway’s configuration"}
 	case was != f.Policy() || !f.holds(was):
-		return &control.Refused{Code: control.Conflict, What: "somebody else changed the policy meanwhile", Tip: "load it again, and see whether the change is still meant"}
+		return &control.Refused{Code: control.Changed, What: "somebody else changed the policy meanwhile", Tip: "load it again, and see whether the change is still meant"}
 	}
-	if err := writeDurable(f.path, p.text); err != nil {
+	if err := durable.Write(f.path, p.text); err != nil {
 		return fmt.Errorf("the content firewall's policy: %w", err)
 	}
 	f.problem = nil
@@ -211,26 +216,4 @@ func (f *File) holds(sum string) bool {
 	}
 	is := sha256.Sum256(text)
 	return err == nil && hex.EncodeToString(is[:]) == sum
-}
-
-// writeDurable replaces a file as a whole: after a power cut it is the old or the new one.
-func writeDurable(path string, text []byte) error {
-	dir := filepath.Dir(path)
-	t, err := os.CreateTemp(dir, ".policy-*")
-	if err != nil {
-		return err
-	}
-	_, err = t.Write(text)
-	if err = errors.Join(err, t.Sync(), t.Close()); err == nil {
-		err = os.Rename(t.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(t.Name())
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

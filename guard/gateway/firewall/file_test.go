@@ -49,14 +49,14 @@ func TestAPolicyInAFile(t *testing.T) {
 
 	// Another person had begun from the one before.
 	var conflict *control.Refused
-	if err := f.Set("mode: observe\n", first); !errors.As(err, &conflict) || conflict.Code != control.Conflict {
+	if err := f.Set("mode: observe\n", first); !errors.As(err, &conflict) || conflict.Code != control.Changed {
 		t.Errorf("a lost update: %v", err)
 	}
 	// An editor changed the file, which was not read yet.
 	if err := os.WriteFile(path, []byte("mode: observe\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Set(lax+"# mine\n", second); !errors.As(err, &conflict) || conflict.Code != control.Conflict {
+	if err := f.Set(lax+"# mine\n", second); !errors.As(err, &conflict) || conflict.Code != control.Changed {
 		t.Errorf("an edit is overwritten: %v", err)
 	}
 	if err := f.Reload(); err != nil || f.Policy() == second || f.Current().Mode() != firewall.Observe {

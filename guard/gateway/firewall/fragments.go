@@ -30,7 +30,36 @@ type fragments struct {
 	// hasExtended: an extended offset table came before.
 	hasExtended bool
 	first       bool // the fragment under way is known to begin a frame
+	drift       drift
 }
+
+// drift is how offsets depart from where fragments begin, one for each: encoders forget the byte that pads a fragment, or the
+// eight of its item's header. An offset that departs otherwise is no such mistake.
+type drift struct {
+	last         int64
+	off          bool // one departs otherwise
+	pads, heads  bool // so far, of padding alone, of headers
+	any, nonzero bool
+}
+
+// at takes the place of the fragment that an offset of the same number is for.
+func (d *drift) at(n uint64, place, offset uint64) {
+	by := int64(place) - int64(offset) //nolint:gosec // below 2^33
+	step := by - d.last
+	d.last = by
+	switch {
+	case n == 0:
+		d.pads, d.heads, d.off = true, true, by != 0
+		return
+	case step != 0:
+		d.any = true
+	}
+	d.pads = d.pads && (step == 0 || step == 1)
+	d.heads = d.heads && (step == 8 || step == 9)
+}
+
+// mistaken reports that all offsets depart as mistakes do.
+func (d *drift) mistaken() bool { return d.any && !d.off && (d.pads || d.heads) }
 
 func (x *inspection) fragmentsStart(t *dicom.Token) {
 	lv := &x.levels[t.Depth]
@@ -81,6 +110,10 @@ func (x *inspection) fragment(t *dicom.Token) {
 		x.hit(structureFragments, "more fragments than a picture of so many frames has")
 	}
 	f.first = f.count == 1
+	if n := f.count - 1; n < uint64(len(f.offsets)) {
+		f.drift.at(n, t.Offset-f.base, uint64(f.offsets[n]))
+		f.first = f.first || f.drift.mistaken()
+	}
 	if f.next < len(f.offsets) && uint64(f.offsets[f.next]) == t.Offset-f.base {
 		f.next++
 		f.first = true
@@ -104,6 +137,7 @@ func (x *inspection) offsetTable(b []byte) {
 			f.bad = "the offsets do not ascend"
 		}
 		f.last = o
+		f.drift.nonzero = f.drift.nonzero || o != 0
 		f.entries++
 		if len(f.offsets) < maxOffsets {
 			f.offsets = append(f.offsets, o)
@@ -128,7 +162,12 @@ func (x *inspection) fragmentsEnd(t *dicom.Token) {
 		x.hit(pixelOffsetCount, "several frames of several fragments, and no offset table")
 	}
 	switch {
+	case f.entries > 1 && !f.drift.nonzero && f.have == 0:
+		f.bad = ""
+		x.hit(pixelOffsetDrift, "every offset is zero")
 	case f.bad != "":
+	case f.entries == f.count && uint64(len(f.offsets)) == f.entries && f.drift.mistaken():
+		x.hit(pixelOffsetDrift, "the offsets were counted without padding, or without the headers of items")
 	case f.next < len(f.offsets) && uint64(len(f.offsets)) == f.entries:
 		f.bad = "an offset does not point at a fragment"
 	case f.entries > 0 && f.hasExtended:

@@ -26,15 +26,17 @@ type identity struct {
 // arrival judges what the command or the request says.
 func (x *inspection) arrival() {
 	a := &x.a
+	preamble := a.PreambleKind
 	if a.Preamble != nil {
-		switch p := dicom.Preamble(*a.Preamble); p.Kind() {
-		case dicom.PreambleExecutable:
-			x.hitAt(preambleExecutable, "", "the preamble begins as a program, script, archive or document does")
-		case dicom.PreambleTIFF:
-			x.hitAt(preambleTIFF, "", "the preamble begins as a TIFF file does")
-		case dicom.PreambleOther:
-			x.hitAt(preambleOther, "", "the preamble is in use")
-		}
+		preamble = instance.PreambleOf(a.Preamble).Kind
+	}
+	switch preamble {
+	case instance.PreambleExecutable:
+		x.hitAt(preambleExecutable, "", "the preamble begins as a program, script, archive or document does")
+	case instance.PreambleTIFF:
+		x.hitAt(preambleTIFF, "", "the preamble begins as a TIFF file does")
+	case instance.PreambleOther:
+		x.hitAt(preambleOther, "", "the preamble is in use")
 	}
 	for _, uid := range [...]string{a.SOPClass, a.SOPInstance, a.TransferSyntax} {
 		if dangerous([]byte(uid)) {

@@ -124,6 +124,10 @@ func innocents() []innocent {
 		{name: "one frame of three fragments", rule: "pixel.frames", class: classUS, syntax: jpeg, data: small8(frames("", jpegOf(8, 8, 1), "1234", "5678"))},
 		{name: "a film in one fragment", rule: "pixel.frames", class: classUS, syntax: "1.2.840.10008.1.2.4.102", data: small8(el(0x00280008, "IS", "300"), frames("", "\x00\x00\x00\x20ftyp"))},
 		{name: "an offset table of two frames of two fragments", rule: "pixel.offsets", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, uint32(len(jpegOf(8, 8, 1))+8+12)), jpegOf(8, 8, 1), "1234", jpegOf(8, 8, 1), "5678"))},
+		{name: "an offset table as it must be", rule: "pixel.offset-drift", class: classUS, syntax: jpeg, data: small8(el(0x00280008, "IS", "2"), frames(u32s(0, 32), jpegOf(8, 8, 1), jpegOf(8, 8, 1)))},
+		{name: "an offset table of one frame", rule: "pixel.offset-drift", class: classUS, syntax: jpeg, data: small8(frames(u32s(0), jpegOf(8, 8, 1), "1234"))},
+		{name: "a number of another width that sizes nothing", rule: "vr.confusion", data: object(el(0x00189306, "FL", u32s(0x3F800000))), may: "vr.dictionary"},
+		{name: "a report with the measurements that it is made of", rule: "document.embedded", class: classPDF, data: carrying("/F (ecg.xml)", attached(measurement)), may: "document.attachment"},
 		{name: "a JPEG whose size comes late", rule: "pixel.codestream-size", class: classUS, syntax: jpeg, data: small8(frames("", "\xff\xd8\xff\xe1\x40\x00"+strings.Repeat("x", 0x4000-2)+"\xff\xd9"))},
 		{name: "a palette of 8 bits", rule: "palette.length", data: object(el(0x00281101, "US", u16s(256, 0, 8)), el(0x00281201, "OW", strings.Repeat("x", 256)))},
 		{name: "a palette of 65536 entries", rule: "palette.length", data: object(el(0x00281101, "US", u16s(0, 0, 16)), el(0x00281201, "OW", strings.Repeat("x", 131072)))},
@@ -207,5 +211,5 @@ func TestWhatOnlyLooksLikeAnAttackPasses(t *testing.T) {
 var plainly = map[string]bool{"syntax.not-dicom": true, "syntax.part10": true, "syntax.file-meta": true, "syntax.transfer-syntax": true, "syntax.class-mismatch": true, "syntax.instance-mismatch": true, "uid.missing": true,
 	"structure.malformed": true, "structure.truncated": true, "structure.elements": true, "structure.private-count": true, "structure.fragments": true, "structure.reserved-group": true, "structure.odd-length": true,
 	"vr.unknown": true, "vr.length": true, "pixel.dimensions": true, "pixel.codestream": true, "palette.lut": true, "document.type": true, "document.length": true, "document.launch": true, "document.open-action": true,
-	"document.link": true, "document.embedded": true, "document.rich-media": true, "document.xfa": true, "document.encrypted": true, "document.bomb": true, "cda.entity": true, "cda.stylesheet": true, "mesh.command": true,
+	"document.link": true, "document.attachment": true, "document.rich-media": true, "document.xfa": true, "document.encrypted": true, "document.bomb": true, "cda.entity": true, "cda.stylesheet": true, "mesh.command": true,
 	"mesh.header": true, "patient.missing": true, "sanitise.impossible": true}

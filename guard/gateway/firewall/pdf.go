@@ -29,6 +29,8 @@ type pdf struct {
 	remote bool // a link to another file
 	auto   bool // an action without a click
 
+	files attachments
+
 	ended   bool // %%EOF came
 	since   int  // bytes since that are no white space
 	after   [8]byte
@@ -46,8 +48,8 @@ type pdfObject struct {
 
 func newPDF(x *inspection) *pdf {
 	p := &pdf{x: x}
-	p.outer = lexer{name: p.name, word: p.word, comment: p.comment}
-	p.inner = lexer{name: p.judge, word: func([]byte) {}, comment: func([]byte) {}}
+	p.outer = lexer{name: p.name, word: p.word, text: p.files.text, comment: p.comment}
+	p.inner = lexer{name: p.judge, word: p.files.word, text: p.files.text, comment: func([]byte) {}}
 	return p
 }
 
@@ -80,6 +82,7 @@ func (p *pdf) end() {
 	case p.remote:
 		p.x.hit(documentLink, "a link to another file")
 	}
+	p.files.end(p.x)
 	if p.since > 256 {
 		p.x.hit(documentTrailing, "much follows the end of the PDF")
 	}
@@ -108,9 +111,12 @@ func (p *pdf) word(w []byte) {
 	switch string(w) {
 	case "obj":
 		p.obj = pdfObject{filters: p.obj.filters[:0]}
+		p.files.object()
 	case "stream":
 		p.inStream, p.eol, p.match = true, 0, 0
 		p.beginStream()
+	default:
+		p.files.word(w)
 	}
 }
 
@@ -132,6 +138,8 @@ func (p *pdf) name(n []byte) {
 		o.first = true
 	case "Predictor":
 		o.predictor = true
+	case "EmbeddedFile":
+		p.files.file = true
 	}
 	p.judge(n)
 }
@@ -139,6 +147,7 @@ func (p *pdf) name(n []byte) {
 // judge tells what a name means for whoever opens the document.
 func (p *pdf) judge(n []byte) {
 	x := p.x
+	p.files.name(n)
 	switch string(n) {
 	case "JavaScript", "JS":
 		x.hit(documentScript, "JavaScript in a PDF")
@@ -151,8 +160,6 @@ func (p *pdf) judge(n []byte) {
 		x.hit(documentOpenAction, "an action when the PDF is opened or a page is shown")
 	case "URI":
 		x.hit(documentLink, "a link to an address")
-	case "EmbeddedFile", "EmbeddedFiles", "FileAttachment":
-		x.hit(documentEmbedded, "a file within the PDF")
 	case "RichMedia", "Movie", "Sound", "Rendition", "Flash":
 		x.hit(documentRichMedia, "rich media in a PDF")
 	case "XFA":
@@ -168,8 +175,13 @@ func (p *pdf) beginStream() {
 	p.inf, p.opaque = nil, false
 	o.packed = o.packed || o.n && o.first
 	if !o.packed {
+		p.beginFile()
 		return
 	}
+	if p.files.file {
+		p.files.bad = "a file within the PDF that is said to hold objects too"
+	}
+	p.files.file = false
 	p.inner.reset()
 	switch {
 	case len(o.filters) == 0:
@@ -228,6 +240,7 @@ func (p *pdf) stream(b []byte) []byte {
 }
 
 func (p *pdf) endStream() {
+	p.endFile()
 	if p.inf != nil && !p.inf.Done() && !p.opaque {
 		p.x.hit(documentOpaque, "an object stream that cannot be unpacked")
 	}
@@ -236,11 +249,16 @@ func (p *pdf) endStream() {
 	}
 	p.inStream, p.inf = false, nil
 	p.obj = pdfObject{filters: p.obj.filters[:0]}
+	p.files.object()
 	p.outer.reset()
 }
 
 // unpack reads the content of an object stream. The inflater is given what follows too, and stops by itself.
 func (p *pdf) unpack(b []byte) {
+	if p.files.file {
+		p.unpackFile(b)
+		return
+	}
 	if !p.obj.packed || p.opaque {
 		return
 	}
@@ -278,149 +296,4 @@ func (p *pdf) unpack(b []byte) {
 			return
 		}
 	}
-}
-
-// lexer finds names, keywords and comments, outside of strings (ISO 32000-1 §7.2).
-type lexer struct {
-	name, word, comment func([]byte)
-
-	state lexState
-	depth int // of parentheses
-	buf   [64]byte
-	n     int
-	hex   int // digits of an escape in a name that came
-	digit byte
-}
-
-type lexState uint8
-
-const (
-	lexNone lexState = iota
-	lexWord
-	lexName
-	lexComment
-	lexString
-	lexEscape
-	lexHex
-	lexAngle // "<" came
-)
-
-func (l *lexer) reset() { l.state, l.n, l.depth, l.hex = lexNone, 0, 0, 0 }
-
-func (l *lexer) add(c byte) {
-	if l.n < len(l.buf) {
-		l.buf[l.n] = c
-		l.n++
-	}
-}
-
-func (l *lexer) step(c byte) {
-	switch l.state {
-	case lexString:
-		switch c {
-		case '\\':
-			l.state = lexEscape
-		case '(':
-			l.depth++
-		case ')':
-			if l.depth--; l.depth == 0 {
-				l.state = lexNone
-			}
-		}
-		return
-	case lexEscape:
-		l.state = lexString
-		return
-	case lexHex:
-		if c == '>' {
-			l.state = lexNone
-		}
-		return
-	case lexComment:
-		if c == '\n' || c == '\r' {
-			l.state = lexNone
-			l.comment(l.buf[:l.n])
-			return
-		}
-		l.add(c)
-		return
-	case lexAngle:
-		l.state = lexNone
-		if c != '<' {
-			if l.state = lexHex; c == '>' {
-				l.state = lexNone
-			}
-			return
-		}
-		return
-	case lexName:
-		if l.escape(c) {
-			return
-		}
-		if regular(c) {
-			l.add(c)
-			return
-		}
-		l.state = lexNone
-		l.name(l.buf[:l.n])
-	case lexWord:
-		if regular(c) {
-			l.add(c)
-			return
-		}
-		l.state = lexNone
-		l.word(l.buf[:l.n])
-	}
-	l.begin(c)
-}
-
-func (l *lexer) begin(c byte) {
-	switch {
-	case c == '/':
-		l.state, l.n, l.hex = lexName, 0, 0
-	case c == '%':
-		l.state, l.n = lexComment, 0
-	case c == '(':
-		l.state, l.depth = lexString, 1
-	case c == '<':
-		l.state = lexAngle
-	case regular(c):
-		l.state, l.n = lexWord, 0
-		l.add(c)
-	}
-}
-
-// escape reads "#4A" in a name (§7.3.5).
-func (l *lexer) escape(c byte) bool {
-	switch {
-	case l.hex == 0 && c == '#':
-		l.hex = 1
-		return true
-	case l.hex == 0:
-		return false
-	}
-	d := bytes.IndexByte([]byte("0123456789abcdef"), lower(c))
-	if d < 0 { // no escape: the number sign stands for itself
-		l.add('#')
-		if l.hex == 2 {
-			l.add("0123456789abcdef"[l.digit])
-		}
-		l.hex = 0
-		return false
-	}
-	if l.hex == 1 {
-		l.hex, l.digit = 2, byte(d)
-		return true
-	}
-	l.hex = 0
-	l.add(l.digit<<4 | byte(d))
-	return true
-}
-
-func regular(c byte) bool {
-	switch c {
-	case 0, '\t', '\n', '\f', '\r', ' ', '(', ')', '<', '>', '[', ']', '{', '}', '/', '%':
-		return false
-	}
-	return true
 }

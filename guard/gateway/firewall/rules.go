@@ -25,6 +25,9 @@ type Rule struct {
 	Options []string
 }
 
+// OtherCase is the rule that holds images of another patient than the one whose case is in the sender's room.
+const OtherCase = "patient.other-case"
+
 // Statuses of refusals (PS3.4 §B.2.3, PS3.7 §C.5).
 const (
 	statusResources  dimse.Status = 0xA700 // out of resources
@@ -104,6 +107,7 @@ const (
 	pixelEncoding
 	pixelFrames
 	pixelOffsets
+	pixelOffsetDrift
 	pixelOffsetCount
 	pixelCodestream
 	pixelCodestreamSize
@@ -118,6 +122,7 @@ const (
 	documentOpenAction
 	documentLink
 	documentEmbedded
+	documentAttachment
 	documentRichMedia
 	documentXFA
 	documentEncrypted

@@ -19,6 +19,7 @@ import (
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
@@ -67,7 +68,10 @@ type commits struct {
 // Bounds of commits.
 const (
 	maxPromises  = 10_000
+	maxOpen      = 1_000_000 // instances of all of them
+	maxOpenOfOne = 200_000   // of one device: what it asks for without end must not keep the others out
 	commitEvery  = 500 * time.Millisecond
+	commitMost   = 10 * time.Second // between two looks at a request
 	reportFirst  = time.Second
 	reportMost   = 5 * time.Minute
 	reportsAtAll = 7 * 24 * time.Hour // then nobody waits for it any more
@@ -123,11 +127,9 @@ func (c *commits) request(_ context.Context, who Caller, r *dicomnet.Request) (d
 	x := &promise{Device: who.Bound.Device, Calling: who.Sender.CallingAE, Called: who.Sender.CalledAE, Transaction: t.transaction, At: c.p.now().UTC(), Refs: t.refs, on: r.Association}
 	sum := sha256.Sum256([]byte(x.Device + "\x00" + x.Transaction))
 	x.file = filepath.Join(c.dir, hex.EncodeToString(sum[:16])+".json")
-	c.mu.Lock()
-	full := len(c.open) >= maxPromises
-	c.mu.Unlock()
-	if full {
-		return dicomnet.Reply{Status: statusResources, Comment: "too many requests are open"}, &Refused{Code: codeOperation, What: "too many requests for storage commitment are open"}
+	if c.full(x) {
+		return dicomnet.Reply{Status: statusResources, Comment: "too many requests are open"}, &Refused{Code: codeOperation, What: "too many requests for storage commitment are open, or too many of " + x.Device,
+			Tip: "see which destination does not take its instances: requests stay open until all have them"}
 	}
 	if err := x.save(c.dir); err != nil {
 		return dicomnet.Reply{Status: statusResources, Comment: "the request could not be kept"}, &Refused{Code: codeOperation, What: "a request for storage commitment could not be kept: " + err.Error()}
@@ -138,6 +140,20 @@ func (c *commits) request(_ context.Context, who Caller, r *dicomnet.Request) (d
 		c.mu.Unlock()
 		c.wake()
 	}}, nil
+}
+
+// full reports whether one more request is more than is kept.
+func (c *commits) full(x *promise) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all, own := len(x.Refs), len(x.Refs)
+	for _, o := range c.open {
+		all += len(o.Refs)
+		if o.Device == x.Device {
+			own += len(o.Refs)
+		}
+	}
+	return len(c.open) >= maxPromises || all > maxOpen || own > maxOpenOfOne
 }
 
 func (c *commits) wake() {
@@ -156,22 +172,7 @@ func (x *promise) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(x.file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(x.file+".new", x.file)
-	}
-	if err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.Write(x.file, b)
 }
 
 func (c *commits) drop(x *promise) {
@@ -212,6 +213,10 @@ func (c *commits) run(ctx context.Context) error {
 		for _, x := range due {
 			done, bad, ready := c.judge(ctx, x)
 			if !ready {
+				// One that has waited long can wait a little longer.
+				c.mu.Lock()
+				x.next = now.Add(min(max(now.Sub(x.At)/20, commitEvery), commitMost))
+				c.mu.Unlock()
 				continue
 			}
 			select {

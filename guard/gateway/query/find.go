@@ -4,6 +4,7 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ import (
 // errEnough: there are more answers than the policy lets through.
 var errEnough = errors.New("more answers than the policy lets through")
 
-// find passes on a C-FIND, and its answers as they come.
-func (p *Proxy) find(ctx context.Context, c Caller, r *dicomnet.Request) (dicomnet.Reply, error) {
+// find passes on a C-FIND, and its answers as they come. What is known of it is put into q.
+func (p *Proxy) find(ctx context.Context, c Caller, r *dicomnet.Request, q *Asked) (dicomnet.Reply, error) {
 	operation := binding.Find
 	if r.Context.AbstractSyntax == dicom.UIDModalityWorklistFind {
 		operation = binding.Worklist
@@ -32,7 +33,8 @@ func (p *Proxy) find(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if err != nil {
 		return dicomnet.Reply{Status: statusIdentifier, Comment: "the identifier cannot be read"}, &Refused{Code: codeBroken, What: "the identifier of a C-FIND cannot be read: " + err.Error()}
 	}
-	if why := policy.check(k); why != "" && (operation == binding.Find || len(policy.Keys) > 0) {
+	q.Keys = k.searched()
+	if why := policy.check(k, operation == binding.Find); why != "" {
 		return dicomnet.Reply{Status: statusUnable, Comment: why[:min(len(why), 64)]}, &Refused{Code: codeQuery, Identity: true, What: fmt.Sprintf("a query of %s was not passed on: %s", c.Bound.Device, why),
 			Tip: "gateway.query.policies says what a device may ask for"}
 	}
@@ -40,6 +42,7 @@ func (p *Proxy) find(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if no != nil {
 		return dicomnet.Reply{Status: statusUnable, Comment: "nobody to ask"}, no
 	}
+	q.Archive = cmp.Or(a.Device, a.Name)
 	up, pc, err := p.dial(ctx, a, r.Context.AbstractSyntax, r.Context.TransferSyntax, nil, nil, 0)
 	if err != nil {
 		return unreachable(dimse.CFindRQ, err)
@@ -48,17 +51,16 @@ func (p *Proxy) find(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if b, err = recode(b, r.Context.TransferSyntax, pc.TransferSyntax); err != nil {
 		return dicomnet.Reply{Status: statusIdentifier, Comment: "the identifier cannot be read"}, &Refused{Code: codeBroken, What: "the identifier of a C-FIND: " + err.Error()}
 	}
-	n := 0
 	rsp, err := up.Find(ctx, dicomnet.Query{SOPClass: r.Context.AbstractSyntax, Priority: r.Command.Priority, Identifier: bytes.NewReader(b)}, func(x *dicomnet.Response) error {
-		if n >= policy.Results {
+		if q.Matches >= policy.Results {
 			return errEnough
 		}
-		n++
+		q.Matches++
 		return p.answer(ctx, c, r, x, pc.TransferSyntax, operation)
 	})
 	switch {
 	case errors.Is(err, errEnough):
-		p.log.Warn("a query had more answers than its policy lets through", "device", c.Bound.Device, "results", n)
+		p.log.Warn("a query had more answers than its policy lets through", "device", c.Bound.Device, "results", q.Matches)
 		return dicomnet.Reply{Status: statusCancelled, Comment: fmt.Sprintf("more than %d matches: narrow the query", policy.Results)}, nil
 	case errors.Is(err, dicomnet.ErrCancelled):
 		return dicomnet.Reply{Status: statusCancelled}, nil

@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/prove/ledger"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 	"github.com/asepsis/asepsis/wire/dicom/ul"
@@ -132,7 +134,10 @@ func (g *getting) store(ctx context.Context, r *dicomnet.Request) dicomnet.Reply
 	if err := g.give(ctx, out.Record); err != nil {
 		g.withhold()
 		g.p.log.Warn("an instance did not reach who asked for it", "device", g.c.Bound.Device, "number", out.Record.Number, "why", err)
-		return dicomnet.Reply{Status: statusFault, Comment: "the requestor did not take it"}
+		if errors.Is(err, errUnrecorded) {
+			return dicomnet.Reply{Status: statusResources, Comment: "the gateway's ledger does not record"}
+		}
+		return dicomnet.Reply{Status: statusFault, Comment: "it did not reach the requestor"}
 	}
 	return dicomnet.Reply{}
 }
@@ -143,7 +148,14 @@ func (g *getting) withhold() {
 	g.held++
 }
 
-// give sends an instance on, and notes in journal and ledger that it went.
+// giveWait is how long the ledger may take before an instance is withheld.
+const giveWait = 10 * time.Second
+
+// errUnrecorded: the ledger did not record that an instance is given out.
+var errUnrecorded = errors.New("the ledger does not record that it is given out")
+
+// give sends an instance on. The ledger knows whom it goes to before its first byte does; what it does not
+// record is not given out: a retrieval has no route that could be open. The journal notes what the requestor answered.
 func (g *getting) give(ctx context.Context, r instance.Record) error {
 	if r.Copy != 0 {
 		var err error
@@ -159,30 +171,52 @@ func (g *getting) give(ctx context.Context, r instance.Record) error {
 		return err
 	}
 	defer func() { _ = data.Close() }()
-	status, err := g.r.Association.Store(ctx, dicomnet.Instance{SOPClass: r.SOPClass, SOPInstance: r.SOPInstance, TransferSyntax: r.TransferSyntax, Data: data})
+	d := instance.Delivery{Destination: g.c.Bound.Device, Route: RouteGet, Attempts: 1, At: g.p.now().UTC(), Forwarded: r.DataSet, SOPInstance: r.SOPInstance, TLS: g.c.Sender.TLS, Certificate: g.c.Sender.Certificate}
+	e, err := g.record(ctx, &r, &d)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnrecorded, err)
 	}
-	at := g.p.now().UTC()
-	d := instance.Delivery{Destination: g.c.Bound.Device, Route: RouteGet, State: instance.Delivered, Attempts: 1, At: at, Forwarded: r.DataSet, SOPInstance: r.SOPInstance}
-	statement := custody.New(custody.Forwarded, fmt.Sprintf("%s/%s/%d/%s/%s", g.p.d.Name, g.id, r.Number, custody.Forwarded, g.c.Bound.Device), at, custody.Subject{Name: "data-set", Digest: map[string]string{"sha256": r.DataSet}})
-	q := &statement.Predicate
-	q.Site, q.Theatre, q.Device, q.Actor = g.p.d.Site, g.c.Bound.Theatre, g.c.Bound.Device, custody.Actor{Software: g.p.d.Software}
-	q.Detail = map[string]any{"protocol": "dicom", "from": g.c.Sender.CalledAE, "to": g.c.Sender.CallingAE, "media_type": "application/dicom", "sop_class": r.SOPClass, "transfer_syntax": r.TransferSyntax,
-		"bytes": r.Bytes, "session": g.c.Sender.Association, "route": RouteGet, "status": status.String()}
-	if g.c.Sender.TLS != "" {
-		q.Detail["tls"], q.Detail["peer_certificate"] = g.c.Sender.TLS, g.c.Sender.Certificate
-	}
-	e, lerr := g.p.d.Ledger.Record(ctx, statement)
-	if lerr != nil {
-		g.p.log.Error("the ledger was not told of an instance that was given to who asked for it", "number", r.Number, "why", lerr)
-	}
-	_, err = g.p.d.Vault.Change(ctx, r.Number, func(x *instance.Record) error {
-		x.Deliveries = append(x.Deliveries, d)
-		if lerr == nil {
-			x.Entries = append(x.Entries, instance.Entry{Index: e.Index, Kind: string(custody.Forwarded), At: e.Recorded, Destination: d.Destination})
+	status, sent := g.r.Association.Store(ctx, dicomnet.Instance{SOPClass: r.SOPClass, SOPInstance: r.SOPInstance, TransferSyntax: r.TransferSyntax, Data: data})
+	d.State, d.Status = instance.Delivered, status.String()
+	if sent != nil {
+		d.State, d.Why = instance.Dropped, "the requestor did not take it"
+		var no *dicomnet.StatusError
+		if errors.As(sent, &no) {
+			d.Status = no.Status.String()
+		} else {
+			d.Status = ""
 		}
+	}
+	// Also where the requestor has gone: what may have gone out is noted.
+	_, err = g.p.d.Vault.Change(context.WithoutCancel(ctx), r.Number, func(x *instance.Record) error {
+		x.Deliveries = append(x.Deliveries[:len(x.Deliveries):len(x.Deliveries)], d)
+		x.Entries = append(x.Entries[:len(x.Entries):len(x.Entries)], instance.Entry{Index: e.Index, Kind: string(custody.Forwarded), At: e.Recorded, Destination: d.Destination})
 		return nil
 	})
-	return err
+	if err != nil {
+		g.p.log.Error("the journal could not note that an instance was given to who asked for it", "number", r.Number, "why", err)
+	}
+	return sent
+}
+
+// record tells the ledger that an instance goes to the requestor.
+func (g *getting) record(ctx context.Context, r *instance.Record, d *instance.Delivery) (ledger.Entry, error) {
+	subjects := []custody.Subject{{Name: "data-set", Digest: map[string]string{"sha256": r.DataSet}}}
+	if r.Pixel != "" {
+		subjects = append(subjects, custody.Subject{Name: "pixel-data", Digest: map[string]string{"sha256": r.Pixel}})
+	}
+	s := custody.New(custody.Forwarded, fmt.Sprintf("%s/%s/%d/%s/%s", g.p.d.Name, g.id, r.Number, custody.Forwarded, d.Destination), d.At, subjects...)
+	q := &s.Predicate
+	q.Site, q.Theatre, q.Device, q.Actor = g.p.d.Site, g.c.Bound.Theatre, d.Destination, custody.Actor{Software: g.p.d.Software}
+	q.Detail = map[string]any{"protocol": "dicom", "from": g.c.Sender.CalledAE, "to": g.c.Sender.CallingAE, "media_type": "application/dicom", "sop_class": r.SOPClass, "transfer_syntax": r.TransferSyntax,
+		"bytes": r.Bytes, "session": g.c.Sender.Association, "route": RouteGet, "verdict": r.Verdict.String()}
+	if d.TLS != "" {
+		q.Detail["tls"], q.Detail["peer_certificate"] = d.TLS, d.Certificate
+	}
+	if r.Policy != "" {
+		q.Detail["policy"] = r.Policy
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWait)
+	defer cancel()
+	return g.p.d.Ledger.Record(ctx, s)
 }

@@ -49,7 +49,7 @@ func (p *Proxy) Moved(a instance.Arrival) ([]instance.Delivery, bool) {
 	return []instance.Delivery{{Destination: m.destination, Route: RouteMove, State: instance.Waiting, Urgent: a.Case}}, true
 }
 
-// Kept notes an instance that a C-MOVE asked for.
+// Kept notes an instance that is kept, if a C-MOVE asked for it.
 func (p *Proxy) Kept(a instance.Arrival, r instance.Record) {
 	p.mu.Lock()
 	m := p.moves[moveKey{a.Sender.Device, a.MoveOriginator, a.MoveMessageID}]
@@ -175,7 +175,7 @@ func (p *Proxy) selects(b []byte, r *dicomnet.Request, c Caller) *Refused {
 		return &Refused{Code: codeBroken, What: "an identifier cannot be read: " + err.Error()}
 	}
 	policy := p.policy(c.Bound.Device)
-	if why := policy.check(k); why != "" {
+	if why := policy.check(k, true); why != "" {
 		return &Refused{Code: codeQuery, Identity: true, What: fmt.Sprintf("what %s asked for was not retrieved: %s", c.Bound.Device, why), Tip: "gateway.query.policies says what a device may ask for"}
 	}
 	return nil
@@ -253,6 +253,8 @@ func (p *Proxy) arrived(ctx context.Context, number uint64, destination string) 
 			return d.State, true
 		}
 	}
+	// What is held does not get there now: the peer is told so, and not kept waiting for two people. When they
+	// release it, it goes there all the same.
 	return instance.Dropped, r.State != instance.Accepted && r.State != instance.Released
 }
 

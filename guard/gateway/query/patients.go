@@ -8,35 +8,23 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
-// Patients remembers, by pseudonym, which patients worklists and procedure steps named to
-// which device: those whose images may come from it.
+// Patients remembers, by pseudonym, which patients worklists named to which device, and
+// which procedure steps are in progress in which room: whose images may come from there.
+// Worklists are read again by the devices; steps are not begun again, so they outlive the process.
 type Patients struct {
 	keep time.Duration
 	now  func() time.Time
 
 	mu   sync.Mutex
 	seen map[string]map[string]time.Time // device: pseudonym: until
-	// steps are procedure steps by their SOP instance UID: what goes on in which room.
-	steps map[string]step
-}
 
-// step is a procedure step that was begun in a room.
-type step struct {
-	device, theatre, patient string
-	until                    time.Time // when it ended, and the images of it have come; or by when it has surely ended
-	ended                    bool
+	steps *steps
 }
-
-// How long a procedure step counts.
-const (
-	longestStep = 6 * time.Hour    // one that nobody ends: a device that was switched off must not hold up the next case
-	afterStep   = 30 * time.Minute // images of it still come
-	maxSteps    = 10_000
-)
 
 // Bounds of Patients.
 const (
@@ -44,8 +32,8 @@ const (
 	maxPatients = 2_000 // of one device
 )
 
-func newPatients(keep time.Duration, now func() time.Time) *Patients {
-	return &Patients{keep: keep, now: now, seen: map[string]map[string]time.Time{}, steps: map[string]step{}}
+func newPatients(keep time.Duration, now func() time.Time, s *steps) *Patients {
+	return &Patients{keep: keep, now: now, seen: map[string]map[string]time.Time{}, steps: s}
 }
 
 // Pseudonym makes a patient's pseudonym, as records and events have it.
@@ -56,12 +44,10 @@ func Pseudonym(k pseudonym.Key, issuer, id string) string {
 	return k.Of(pseudonym.PatientID, id)
 }
 
+// patientOf reads whose attributes they are.
 func (p *Proxy) patientOf(b []byte, syntax string) string {
-	k, err := parse(b, syntax)
-	if err != nil {
-		return ""
-	}
-	return Pseudonym(p.d.Key, k.get(dicom.TagIssuerOfPatientID), k.get(dicom.TagPatientID))
+	v := attributes(b, syntax, dicom.TagIssuerOfPatientID, dicom.TagPatientID)
+	return Pseudonym(p.d.Key, v[0], v[1])
 }
 
 // worklist notes a patient that a worklist named to a device.
@@ -90,59 +76,22 @@ func (p *Patients) worklist(device, _, patient string) {
 	}
 }
 
-// begin notes that a procedure step was begun in a room. What the same device began before
-// and did not end is over: a device does one at a time.
-func (p *Patients) begin(uid, device, theatre, patient string) {
-	if uid == "" || theatre == "" || patient == "" {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	for k, s := range p.steps {
-		switch {
-		case now.After(s.until):
-			delete(p.steps, k)
-		case s.device == device && !s.ended:
-			s.ended, s.until = true, now.Add(afterStep)
-			p.steps[k] = s
-		}
-	}
-	if len(p.steps) < maxSteps {
-		p.steps[uid] = step{device: device, theatre: theatre, patient: patient, until: now.Add(longestStep)}
-	}
+// Steps are the procedure steps that say whose images rooms make.
+func (p *Patients) Steps() []control.ProcedureStep { return p.steps.list() }
+
+// EndStep ends a step for a person. known is false where there is none of that UID, or it has ended. The
+// error is that it could not be written: then it has not ended.
+func (p *Patients) EndStep(uid, user string) (s control.ProcedureStep, known bool, err error) {
+	return p.steps.endBy(uid, user)
 }
 
-// end notes that a procedure step was completed or given up.
-func (p *Patients) end(uid string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s, ok := p.steps[uid]; ok && !s.ended {
-		s.ended, s.until = true, p.now().Add(afterStep)
-		p.steps[uid] = s
-	}
-}
+// Held notes that an instance from a room was held because of the steps that are in progress there.
+func (p *Patients) Held(theatre string) { p.steps.hold(theatre) }
 
 // InRoom returns the pseudonyms of the patients of the procedures in a sender's room, those that
 // ended a moment ago among them. known is false where none is in progress.
 func (p *Patients) InRoom(a instance.Arrival) (patients []string, known bool) {
-	if a.Sender.Theatre == "" {
-		return nil, false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	for _, s := range p.steps {
-		if s.theatre != a.Sender.Theatre || now.After(s.until) {
-			continue
-		}
-		known = known || !s.ended
-		if !slices.Contains(patients, s.patient) {
-			patients = append(patients, s.patient)
-		}
-	}
-	slices.Sort(patients)
-	return patients, known
+	return p.steps.inRoom(a.Sender.Theatre)
 }
 
 // Expected returns the pseudonyms of the patients whose images may come from a device. known is false where

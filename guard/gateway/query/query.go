@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/core/theatre"
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
@@ -79,12 +80,18 @@ type Deps struct {
 	// the transaction is one of ours.
 	Report func(ctx context.Context, device, transaction string, done, failed []string) bool
 	// Wake says that something is to be delivered.
-	Wake     func()
+	Wake func()
+	// Room says what the theatre board has of a room, and since when; "" where nobody knows. nil: there is no board.
+	Room func(id string) (theatre.State, time.Time)
+	// Asked is told of each C-FIND when it was answered or refused; nil: nobody is. It must not block.
+	Asked func(Asked)
+	// Changed says that a procedure step began or ended.
+	Changed  func()
 	Key      pseudonym.Key
 	Site     string
 	Name     string // of the gateway
 	Software string
-	Dir      string // for requests of storage commitment
+	Dir      string // for requests of storage commitment and procedure steps
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -126,7 +133,12 @@ func New(cfg Config, d Deps) (*Proxy, error) {
 		a.CallingAE = cmp.Or(a.CallingAE, d.AETitle)
 		a.MoveAE = cmp.Or(a.MoveAE, a.CallingAE)
 	}
-	p := &Proxy{cfg: cfg, d: d, log: d.Log, now: d.Now, patients: newPatients(cfg.Expect, d.Now), moves: map[moveKey]*move{}, direct: map[string]bool{}}
+	p := &Proxy{cfg: cfg, d: d, log: d.Log, now: d.Now, moves: map[moveKey]*move{}, direct: map[string]bool{}}
+	steps := openSteps(d.Dir, d.Log, d.Now)
+	if steps.room = d.Room; d.Changed != nil {
+		steps.changed = d.Changed
+	}
+	p.patients = newPatients(cfg.Expect, d.Now, steps)
 	var err error
 	p.commits, err = openCommits(p)
 	return p, err
@@ -135,8 +147,13 @@ func New(cfg Config, d Deps) (*Proxy, error) {
 // Patients are those that worklists and procedure steps named.
 func (p *Proxy) Patients() *Patients { return p.patients }
 
-// Run sends reports of storage commitment until ctx ends.
-func (p *Proxy) Run(ctx context.Context) error { return p.commits.run(ctx) }
+// Run sends reports of storage commitment and keeps procedure steps until ctx ends.
+func (p *Proxy) Run(ctx context.Context) error {
+	var steps sync.WaitGroup
+	defer steps.Wait()
+	steps.Go(func() { p.patients.steps.run(ctx) })
+	return p.commits.run(ctx)
+}
 
 // Serves reports whether there is somebody to ask.
 func (p *Proxy) Serves(operation string) bool {
@@ -161,7 +178,7 @@ func (p *Proxy) archive(operation, called string) (*Archive, *Refused) {
 func (p *Proxy) Handle(ctx context.Context, c Caller, r *dicomnet.Request) (dicomnet.Reply, error) {
 	switch r.Command.Field {
 	case dimse.CFindRQ:
-		return p.find(ctx, c, r)
+		return p.asked(ctx, c, r)
 	case dimse.CMoveRQ:
 		return p.move(ctx, c, r)
 	case dimse.CGetRQ:

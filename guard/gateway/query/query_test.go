@@ -58,6 +58,18 @@ func TestAQueryThatAsksForEverybodyIsKnown(t *testing.T) {
 		"a modality on a day":            {[]key{{modality, "CT"}, {date, "20270131"}}, true},
 		"a level and a character set":    {[]key{{tagCharacterSet, "ISO_IR 100"}, {tagLevel, "STUDY"}}, false},
 		"where it can be retrieved from": {[]key{{tagRetrieveAE, "PACS"}}, false},
+		"all days there are":             {[]key{{date, "19000101-20991231"}}, false},
+		"days backwards":                 {[]key{{date, "20270131-20270101"}}, false},
+		"names by list":                  {[]key{{name, "AB*\\*"}}, false},
+		"names by separators":            {[]key{{name, "*\\\\\\*"}}, false},
+		"studies, one of them all":       {[]key{{study, "1.2.3\\*"}}, false},
+		"two studies":                    {[]key{{study, "1.2.3\\1.2.4"}}, true},
+		"what archives may ignore":       {[]key{{0x00104000, "fictional"}}, false},
+		"patients by an image of theirs": {[]key{{tagLevel, "PATIENT"}, {dicom.TagSOPInstanceUID, "1.2.3"}}, false},
+		"patients by the day":            {[]key{{tagLevel, "PATIENT"}, {date, "20270131"}}, false},
+		"studies by a series":            {[]key{{tagLevel, "STUDY"}, {dicom.TagSeriesInstanceUID, "1.2.3"}}, false},
+		"images of a series":             {[]key{{tagLevel, "IMAGE"}, {dicom.TagSeriesInstanceUID, "1.2.3"}}, true},
+		"no level, and an image":         {[]key{{dicom.TagSOPInstanceUID, "1.2.3"}}, false},
 	} {
 		slices.SortFunc(c.keys, func(a, b key) int { return int(a.tag) - int(b.tag) })
 		k, err := parse(identifierOf(t, dicom.ExplicitVRLittleEndian, c.keys...), dicom.ExplicitVRLittleEndian)
@@ -65,13 +77,66 @@ func TestAQueryThatAsksForEverybodyIsKnown(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		p := Policy{Literal: DefaultLiteral}
-		if why := p.check(k); (why == "") != c.pass {
+		if why := p.check(k, true); (why == "") != c.pass {
 			t.Errorf("%s: %q", what, why)
 		}
 		p.Unrestricted = true
-		if why := p.check(k); why != "" {
+		if why := p.check(k, true); why != "" {
 			t.Errorf("%s, unrestricted: %q", what, why)
 		}
+	}
+}
+
+func TestWhatHidesFromThePolicyIsFound(t *testing.T) {
+	policy := Policy{Keys: []string{"PatientID"}, Literal: DefaultLiteral}
+	filler := make([]key, maxKeys)
+	for i := range filler {
+		filler[i] = key{dicom.Tag(0x00400000 + 2*i + 2), "any"}
+	}
+	if _, err := parse(identifierOf(t, dicom.ExplicitVRLittleEndian, append(filler, key{0x00420010, "fictional"})...), dicom.ExplicitVRLittleEndian); err == nil {
+		t.Errorf("an attribute behind %d others is not looked at", maxKeys)
+	}
+	twice := slices.Concat(identifierOf(t, dicom.ExplicitVRLittleEndian, key{dicom.TagPatientID, "FICT-0001"}), identifierOf(t, dicom.ExplicitVRLittleEndian, key{dicom.TagPatientID, "*"}))
+	if k, err := parse(twice, dicom.ExplicitVRLittleEndian); err != nil || policy.check(k, true) == "" {
+		t.Errorf("an attribute that stands twice is passed on: %v", err)
+	}
+	for what, write := range map[string]func(w *dicom.Writer){
+		"a key that restricts, in a sequence": func(w *dicom.Writer) {
+			w.Sequence(0x00400275, func() { w.Text(dicom.TagPatientID, dicom.LO, "FICT-0001") })
+		},
+		"a key that is not allowed, in a sequence": func(w *dicom.Writer) {
+			w.Text(dicom.TagPatientID, dicom.LO, "FICT-0001")
+			w.Sequence(0x00400275, func() { w.Text(0x00400007, dicom.LO, "fictional") })
+		},
+	} {
+		var b bytes.Buffer
+		s, _ := dicom.SyntaxOf(dicom.ExplicitVRLittleEndian)
+		w := dicom.NewWriter(&b, s)
+		write(w)
+		if err := w.Close(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		k, err := parse(b.Bytes(), dicom.ExplicitVRLittleEndian)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if policy.check(k, true) == "" {
+			t.Errorf("%s: it is passed on", what)
+		}
+	}
+}
+
+func TestAWorklistNeedNotBeRestricted(t *testing.T) {
+	k, err := parse(identifierOf(t, dicom.ExplicitVRLittleEndian, key{dicom.TagPatientID, ""}), dicom.ExplicitVRLittleEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Policy{Keys: []string{"PatientID"}, Literal: DefaultLiteral}
+	if why := p.check(k, false); why != "" {
+		t.Errorf("all of the worklist: %q", why)
+	}
+	if why := p.check(&keys{inner: []key{{0x00400001, "CT1"}}}, false); why == "" {
+		t.Error("keys that the policy does not have are passed on")
 	}
 }
 
@@ -236,9 +301,37 @@ func TestWhatIsNotSafeInTimeHasFailed(t *testing.T) {
 	}
 }
 
+func TestOneDeviceDoesNotKeepTheOthersFromStorageCommitment(t *testing.T) {
+	p, err := New(Default(), Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := p.commits
+	refs := make([]reference, maxReferences)
+	for i := range maxOpenOfOne / maxReferences {
+		x := &promise{Device: "ct-1", Transaction: fmt.Sprint("1.2.", i), Refs: refs}
+		if c.full(x) {
+			t.Fatalf("full after %d requests", i)
+		}
+		c.open[x.Transaction] = x
+	}
+	if !c.full(&promise{Device: "ct-1", Refs: refs[:1]}) {
+		t.Error("a device that asks without end is taken")
+	}
+	if c.full(&promise{Device: "mr-1", Refs: refs}) {
+		t.Error("another device is refused")
+	}
+	for i := range maxOpen / maxReferences {
+		c.open[fmt.Sprint("other", i)] = &promise{Device: fmt.Sprint("us-", i), Refs: refs}
+	}
+	if !c.full(&promise{Device: "mr-1", Refs: refs[:1]}) {
+		t.Error("all of them together are not bounded")
+	}
+}
+
 func TestPatientsAreExpectedForAWhile(t *testing.T) {
 	now := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
-	p := newPatients(time.Hour, func() time.Time { return now })
+	p := newPatients(time.Hour, func() time.Time { return now }, nil)
 	key, err := pseudonym.New([]byte(strings.Repeat("k", pseudonym.KeySize)))
 	if err != nil {
 		t.Fatal(err)
@@ -261,46 +354,6 @@ func TestPatientsAreExpectedForAWhile(t *testing.T) {
 	}
 	if list, _ := p.Expected(a); len(list) != maxPatients {
 		t.Errorf("%d patients of one device are kept", len(list))
-	}
-}
-
-func TestAStepInProgressSaysWhoseCaseItIsInARoom(t *testing.T) {
-	now := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
-	p := newPatients(time.Hour, func() time.Time { return now })
-	here := instance.Arrival{Sender: instance.Sender{Device: "ct-1", Theatre: "or-3"}}
-	is := func(when string, a instance.Arrival, running bool, want ...string) {
-		t.Helper()
-		if list, known := p.InRoom(a); known != running || !slices.Equal(list, want) {
-			t.Errorf("%s: %v, %v, want %v, %v", when, list, known, want, running)
-		}
-	}
-	is("before", here, false)
-	p.begin("1.2.3", "ct-1", "or-3", "p:1")
-	p.begin("1.2.4", "ct-9", "", "p:9") // nobody knows where
-	is("in the case", here, true, "p:1")
-	is("in another room", instance.Arrival{Sender: instance.Sender{Theatre: "or-4"}}, false)
-	is("from nowhere", instance.Arrival{}, false)
-	p.end("1.2.3")
-	p.end("1.2.99") // of which nothing is known
-	is("after it", here, false, "p:1")
-	now = now.Add(10 * time.Minute)
-	p.begin("1.2.5", "ct-1", "or-3", "p:2")
-	is("in the next, while images of the one before come", here, true, "p:1", "p:2")
-	now = now.Add(afterStep)
-	is("later", here, true, "p:2")
-	p.begin("1.2.6", "carm-1", "or-3", "p:2")
-	p.begin("1.2.7", "ct-1", "or-3", "p:4")
-	is("when the device begins another without an end", here, true, "p:2", "p:4")
-	p.end("1.2.6")
-	now = now.Add(afterStep + time.Second)
-	is("when what it did not end is long over", here, true, "p:4")
-	now = now.Add(longestStep)
-	is("when nobody ended it", here, false)
-	for i := range maxSteps + 10 {
-		p.begin(fmt.Sprint("1.3.", i), fmt.Sprint("us-", i), "or-5", "p:3")
-	}
-	if len(p.steps) > maxSteps {
-		t.Errorf("%d steps are kept", len(p.steps))
 	}
 }
 

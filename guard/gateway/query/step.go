@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
@@ -68,13 +70,16 @@ func (p *Proxy) step(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 
 // performed notes what goes on in a room, when the archive has taken it.
 func (p *Proxy) performed(r *dicomnet.Request, device, theatre, patient, status, uid string) {
+	steps := p.patients.steps
 	switch status {
 	case "IN PROGRESS":
 		if r.Command.Field == dimse.NCreateRQ {
-			p.patients.begin(uid, device, theatre, patient)
+			steps.begin(uid, device, theatre, patient)
 		}
-	case "COMPLETED", "DISCONTINUED":
-		p.patients.end(uid)
+	case "COMPLETED":
+		steps.end(uid, device, control.StepCompleted)
+	case "DISCONTINUED":
+		steps.end(uid, device, control.StepDiscontinued)
 	}
 }
 
@@ -82,12 +87,41 @@ func (p *Proxy) performed(r *dicomnet.Request, device, theatre, patient, status,
 const tagStepStatus dicom.Tag = 0x00400252
 
 // stepStatus reads the status of a procedure step; "" where it has none.
-func stepStatus(b []byte, syntax string) string {
-	k, err := parse(b, syntax)
-	if err != nil {
-		return ""
+func stepStatus(b []byte, syntax string) string { return attributes(b, syntax, tagStepStatus)[0] }
+
+// attributes reads values at the top level, the first where an attribute stands twice. What lies in
+// sequences is passed over: a step that is completed names each of thousands of images.
+func attributes(b []byte, syntax string, tags ...dicom.Tag) []string {
+	v := &attributeReader{tags: tags, values: make([]string, len(tags)), seen: make([]bool, len(tags))}
+	s, _ := dicom.SyntaxOf(syntax)
+	var x dicom.Extractor
+	x.Reset(s, dicom.DefaultLimits(), v)
+	if x.Feed(b) != nil || x.Tokenizer().End() != nil {
+		return make([]string, len(tags))
 	}
-	return k.get(tagStepStatus)
+	return v.values
+}
+
+// attributeReader is a dicom.Visitor.
+type attributeReader struct {
+	tags   []dicom.Tag
+	values []string
+	seen   []bool
+}
+
+// Header implements dicom.Visitor.
+func (a *attributeReader) Header(t *dicom.Token, parent dicom.Tag) int {
+	if t.Kind != dicom.Element || parent != 0 || !slices.Contains(a.tags, t.Tag) {
+		return 0
+	}
+	return 256
+}
+
+// Value implements dicom.Visitor.
+func (a *attributeReader) Value(t *dicom.Token, _ dicom.Tag, b []byte) {
+	if i := slices.Index(a.tags, t.Tag); !a.seen[i] {
+		a.values[i], a.seen[i] = dicom.TrimString(b), true
+	}
 }
 
 func hostOf(address string) string {
