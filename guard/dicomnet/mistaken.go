@@ -41,6 +41,16 @@ func answerMistaken(c net.Conn, err error) {
 	}
 }
 
+// answerPlain tells a peer on a port for TLS that speaks none, where it waits for an answer in clear: DICOM, or HTTP.
+func answerPlain(c net.Conn, header [5]byte) {
+	switch {
+	case isPDU(header):
+		_, _ = c.Write(ul.AppendReject(nil, RejectNoReason))
+	case isHTTPHeader(header):
+		_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a port for DICOM over TLS. It does not speak HTTP.\n")
+	}
+}
+
 // handshakeError says what went wrong in a TLS handshake. server is this side's role.
 func handshakeError(err error, server bool) error {
 	var header tls.RecordHeaderError

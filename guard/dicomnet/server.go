@@ -174,10 +174,9 @@ func (s *serving) serve(c net.Conn) (*Association, error) {
 		cancel()
 		if err != nil {
 			var header tls.RecordHeaderError
-			if errors.As(err, &header) && isPDU(header.RecordHeader) {
-				// The peer waits for an answer in plain DICOM, and gets one.
+			if errors.As(err, &header) {
 				_ = c.SetWriteDeadline(time.Now().Add(s.timeouts.Close))
-				_, _ = c.Write(ul.AppendReject(nil, RejectNoReason))
+				answerPlain(c, header.RecordHeader)
 			}
 			linger(c, s.timeouts.Close, true)
 			if errors.Is(err, io.EOF) {

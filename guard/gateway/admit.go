@@ -70,6 +70,9 @@ func (s *session) admit(n *dicomnet.Negotiation) *Problem {
 		return refuse(UnknownCalled, dicomnet.RejectCalledAE, "the gateway's own AE titles are in gateway.ae_titles; they are case-sensitive", "%s calls %q, and the gateway is not called so", b.Device, s.sender.CalledAE)
 	}
 	s.g.note(b.Device, nil)
+	if u := n.Request.User.Identity; u != nil && u.ResponseRequested && s.g.cfg.UserIdentity == UserAcknowledge {
+		n.Answer.User.IdentityAck = true
+	}
 	for i := range n.Answer.Contexts {
 		c := &n.Answer.Contexts[i]
 		if c.Result != ul.Acceptance {
@@ -117,15 +120,30 @@ func (s *session) nothing(p *Problem) *Problem {
 	if p == nil && s.granted > 0 {
 		return nil // it looked, and went
 	}
-	what := "what it proposed is served nowhere here"
 	if len(s.withheld) > 0 {
-		names := make([]string, len(s.withheld))
-		for i, a := range s.withheld {
-			if names[i] = dicom.UIDName(a); names[i] == "" {
-				names[i] = uid(a)
-			}
-		}
-		what = "its binding does not have " + strings.Join(names, ", ")
+		return &Problem{Code: NothingAllowed, What: s.sender.Device + " went without asking for anything: its binding does not have " + classNames(s.withheld), Tip: "add operation or SOP class to its binding, if the device should have it", Identity: true}
 	}
-	return &Problem{Code: NothingAllowed, What: s.sender.Device + " went without asking for anything: " + what, Tip: "add operation or SOP class to its binding, if the device should have it", Identity: len(s.withheld) > 0}
+	var proposed []string
+	for _, c := range s.rq.Contexts {
+		if len(proposed) < 4 && !slices.Contains(proposed, c.AbstractSyntax) {
+			proposed = append(proposed, c.AbstractSyntax)
+		}
+	}
+	return &Problem{Code: NothingAllowed, What: s.sender.Device + " went without asking for anything: nobody here serves what it proposed, " + classNames(proposed),
+		Tip: "queries, worklists and procedure steps are passed on to gateway.query.archives, where one has the operation; DICOM printing and the like are not served"}
+}
+
+// classNames are the names of SOP classes, or their UIDs.
+func classNames(list []string) string {
+	var names []string
+	for _, a := range list {
+		name := dicom.UIDName(a)
+		if name == "" {
+			name = uid(a)
+		}
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }

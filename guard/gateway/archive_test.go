@@ -3,84 +3,29 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/core/event"
+	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
-
-// output collects what a program prints.
-type output struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// start runs a peer until the test ends, and waits until it listens on a port.
-func start(t testing.TB, dir, port, name string, args ...string) *output {
-	t.Helper()
-	need(t, name)
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
-	out := &output{}
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s said:\n%.2000s", name, out)
-		}
-	})
-	until(t, name+" to listen", func() bool {
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
-	})
-	return out
-}
-
-// freePort returns a port of the loopback that nobody listens on.
-func freePort(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
-}
 
 // late is an instance.Ingest that is known later than who needs it.
 type late struct{ g *Gateway }
@@ -107,8 +52,8 @@ func asking() []control.Binding {
 // newArchived makes a gateway in front of dcmqrscp.
 func newArchived(t testing.TB, change func(*query.Config)) *archived {
 	t.Helper()
-	need(t, "dcmqrscp", "storescu")
-	a := &archived{port: freePort(t), workdir: t.TempDir()}
+	gatewaytest.Need(t, "dcmqrscp", "storescu")
+	a := &archived{port: gatewaytest.FreePort(t), workdir: t.TempDir()}
 	cfg := query.Default()
 	cfg.Archives = []query.Archive{{Name: "pacs", Address: "127.0.0.1:" + a.port, CalledAE: "PACS", Device: "pacs", Operations: []string{"find", "move", "get"}}}
 	cfg.Destinations = []query.Destination{{AE: "XR1", Destination: "xr"}}
@@ -145,30 +90,30 @@ AETable END
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, a.workdir, a.port, "dcmqrscp", "-v", "+B", "-c", conf)
+	gatewaytest.Start(t, a.workdir, "dcmqrscp", "-v", "+B", "-c", conf).Listening(a.port)
 	return a
 }
 
 // fill stores images in the archive.
 func (a *archived) fill(files ...string) {
 	a.t.Helper()
-	if out, err := peer(a.t, "storescu", slices.Concat([]string{"-aet", "CT1", "-aec", "PACS", "127.0.0.1", a.port}, files)...); err != nil {
+	if out, err := gatewaytest.Run(a.t, "storescu", slices.Concat([]string{"-aet", "CT1", "-aec", "PACS", "127.0.0.1", a.port}, files)...); err != nil {
 		a.t.Fatalf("%v\n%s", err, out)
 	}
 }
 
 // ask has a program of DCMTK ask the gateway as ws-1.
-func (a *archived) ask(d device, program string, args ...string) (string, error) {
+func (a *archived) ask(d gatewaytest.Credentials, program string, args ...string) (string, error) {
 	a.t.Helper()
-	secure, port := d.tls(), a.place.port(KindTLS)
+	secure, port := d.TLS(), a.place.port(KindTLS)
 	if program != "findscu" { // which has TLS; movescu and getscu have not
 		secure, port = nil, a.place.port(KindPlain)
 	}
-	return peer(a.t, program, slices.Concat([]string{"-v", "-S"}, secure, []string{"-aet", "WS1", "-aec", "ASEPSIS"}, args, []string{"127.0.0.1", port})...)
+	return gatewaytest.Run(a.t, program, slices.Concat([]string{"-v", "-S"}, secure, []string{"-aet", "WS1", "-aec", "ASEPSIS"}, args, []string{"127.0.0.1", port})...)
 }
 
 func TestAQueryIsPassedOnUnderTheGatewaysName(t *testing.T) {
-	need(t, "findscu")
+	gatewaytest.Need(t, "findscu")
 	a := newArchived(t, nil)
 	d := a.enrol(identity.DICOMNode, "ws-1")
 	for i := range 3 {
@@ -185,7 +130,7 @@ func TestAQueryIsPassedOnUnderTheGatewaysName(t *testing.T) {
 }
 
 func TestWhatTheQueryPolicyForbidsIsNotPassedOn(t *testing.T) {
-	need(t, "findscu")
+	gatewaytest.Need(t, "findscu")
 	a := newArchived(t, func(c *query.Config) {
 		c.Policies = []query.Policy{{Keys: []string{"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "StudyDate"}, Results: 2}}
 	})
@@ -210,7 +155,7 @@ func TestWhatTheQueryPolicyForbidsIsNotPassedOn(t *testing.T) {
 			if !strings.Contains(out, "Failed: UnableToProcess") || strings.Contains(out, "1.2.826") {
 				t.Errorf("the peer is told\n%s", out)
 			}
-			until(t, "the end", func() bool { return len(a.ended()) > before })
+			gatewaytest.Until(t, "the end", func() bool { return len(a.ended()) > before })
 			if got := a.ended()[before]; got.Problem != QueryRefused || !strings.Contains(got.What, c.want) {
 				t.Errorf("want %q: %+v", c.want, got)
 			}
@@ -223,7 +168,7 @@ func TestWhatTheQueryPolicyForbidsIsNotPassedOn(t *testing.T) {
 }
 
 func TestWhatIsMovedGoesThroughTheGateway(t *testing.T) {
-	need(t, "movescu")
+	gatewaytest.Need(t, "movescu")
 	a := newArchived(t, nil)
 	d := a.enrol(identity.DICOMNode, "ws-1")
 	path, data := image(t, "1.2.3.1", "FICT-0001")
@@ -254,7 +199,7 @@ func TestWhatIsMovedGoesThroughTheGateway(t *testing.T) {
 	}
 	// What the archive sends by itself is no C-MOVE, and goes the usual way.
 	path, _ = image(t, "1.2.3.9", "FICT-0002")
-	if out, err := peer(t, "storescu", "-aet", "PACS", "-aec", "ASEPSIS", "127.0.0.1", a.place.port(KindPlain), path); err != nil {
+	if out, err := gatewaytest.Run(t, "storescu", "-aet", "PACS", "-aec", "ASEPSIS", "127.0.0.1", a.place.port(KindPlain), path); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if d := a.vault.all()[1].Deliveries; d[0].Route != "all" {
@@ -263,7 +208,7 @@ func TestWhatIsMovedGoesThroughTheGateway(t *testing.T) {
 }
 
 func TestAMoveThatDoesNotReachItsDestinationIsNotCalledSuccess(t *testing.T) {
-	need(t, "movescu")
+	gatewaytest.Need(t, "movescu")
 	a := newArchived(t, func(c *query.Config) { c.MoveWait = 300 * time.Millisecond })
 	path, _ := image(t, "1.2.3.1", "FICT-0001")
 	a.fill(path)
@@ -274,7 +219,7 @@ func TestAMoveThatDoesNotReachItsDestinationIsNotCalledSuccess(t *testing.T) {
 }
 
 func TestAMoveToWhereItMayNotGoIsRefused(t *testing.T) {
-	need(t, "movescu")
+	gatewaytest.Need(t, "movescu")
 	a := newArchived(t, nil)
 	d := a.enrol(identity.DICOMNode, "ws-1")
 	for _, ae := range []string{"ELSEWHERE", "NOWHERE", "PACS"} {
@@ -283,15 +228,15 @@ func TestAMoveToWhereItMayNotGoIsRefused(t *testing.T) {
 		if !strings.Contains(out, "MoveDestinationUnknown") && !strings.Contains(out, "0xa801") {
 			t.Errorf("%s: %s", ae, out)
 		}
-		until(t, "the end", func() bool { return len(a.ended()) > before })
-		if got := a.ended()[before]; got.Problem != "move-destination-not-allowed" {
+		gatewaytest.Until(t, "the end", func() bool { return len(a.ended()) > before })
+		if got := a.ended()[before]; got.Problem != MoveRefused {
 			t.Errorf("%s: %+v", ae, got)
 		}
 	}
 }
 
 func TestWhatIsGotGoesThroughTheGateway(t *testing.T) {
-	need(t, "getscu")
+	gatewaytest.Need(t, "getscu")
 	a := newArchived(t, nil)
 	d := a.enrol(identity.DICOMNode, "ws-1")
 	good, data := image(t, "1.2.3.1", "FICT-0001")
@@ -323,7 +268,7 @@ func TestWhatIsGotGoesThroughTheGateway(t *testing.T) {
 }
 
 func TestAnArchiveThatIsAwayOrRefusesIsNamed(t *testing.T) {
-	need(t, "findscu")
+	gatewaytest.Need(t, "findscu")
 	for problem, change := range map[string]func(*query.Config){
 		ArchiveAway:    func(c *query.Config) { c.Archives[0].Address = "127.0.0.1:1" },
 		ArchiveRefused: func(c *query.Config) { c.Archives[0].CalledAE = "ANOTHER" },
@@ -334,10 +279,177 @@ func TestAnArchiveThatIsAwayOrRefusesIsNamed(t *testing.T) {
 			if !strings.Contains(strings.ReplaceAll(out, " ", ""), "OutOfResources") {
 				t.Errorf("the peer is told\n%s", out)
 			}
-			until(t, "the end", func() bool { return len(a.ended()) == 1 })
+			gatewaytest.Until(t, "the end", func() bool { return len(a.ended()) == 1 })
 			if got := a.ended()[0]; got.Problem != problem || got.Hint == "" {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// moving has movescu ask for the study of the tests.
+func (a *archived) moving(d gatewaytest.Credentials) string {
+	a.t.Helper()
+	out, _ := a.ask(d, "movescu", "-aem", "XR1", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.826.0.1.3680043.8.498.1")
+	return out
+}
+
+// TestWhatIsHeldOfAMoveStopsNothingElse has three images moved of which one is held and one refused: the archive
+// hears of the one that is kept that it is kept, and who asked hears that it did not arrive.
+func TestWhatIsHeldOfAMoveStopsNothingElse(t *testing.T) {
+	gatewaytest.Need(t, "movescu")
+	a := newArchived(t, func(c *query.Config) { c.MoveWait = 100 * time.Millisecond })
+	for i, patient := range []string{"FICT-0001", "FICT-quarantine", "FICT-refuse"} {
+		path, _ := image(t, fmt.Sprintf("1.2.3.%d", i+1), patient)
+		a.fill(path)
+	}
+	out := a.moving(a.enrol(identity.DICOMNode, "ws-1"))
+	if !strings.Contains(out, "Warning") || strings.Contains(out, "Response (Success)") {
+		t.Errorf("who asked is told\n%s", out)
+	}
+	states := map[string]instance.State{}
+	for _, r := range a.vault.all() {
+		states[r.SOPInstance] = r.State
+		if r.MovedTo != "xr" {
+			t.Errorf("of %s it is not kept that it was to be moved: %q", r.SOPInstance, r.MovedTo)
+		}
+	}
+	if states["1.2.3.1"] != instance.Accepted || states["1.2.3.2"] != instance.Quarantined || states["1.2.3.3"] != instance.Refused {
+		t.Errorf("%v", states)
+	}
+	// The archive was refused one of three.
+	var sent []string
+	for _, e := range a.seen() {
+		if op, ok := e.Detail.(*event.DICOMOperation); ok && op.Command == "C-STORE" {
+			sent = append(sent, op.SOPInstance+" "+op.StatusName)
+		}
+	}
+	slices.Sort(sent)
+	if want := []string{"1.2.3.1 success", "1.2.3.2 success"}; len(sent) != 3 || !slices.Equal(lower(sent[:2]), want) {
+		t.Errorf("the archive was told %q", sent)
+	}
+}
+
+func lower(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.ToLower(s)
+	}
+	return out
+}
+
+func TestASanitisedCopyOfAMoveIsWaitedFor(t *testing.T) {
+	gatewaytest.Need(t, "movescu")
+	a := newArchived(t, func(c *query.Config) { c.MoveWait = 300 * time.Millisecond })
+	path, _ := image(t, "1.2.3.1", "FICT-sanitise")
+	a.fill(path)
+	if out := a.moving(a.enrol(identity.DICOMNode, "ws-1")); !strings.Contains(out, "Warning") { // nobody delivers here
+		t.Errorf("a copy that did not arrive is called success\n%s", out)
+	}
+	if r := a.vault.all(); len(r) != 2 || r[1].MovedTo != "xr" || len(r[1].Deliveries) != 1 || r[1].Deliveries[0].Route != query.RouteMove {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestWhatTheLedgerDoesNotRecordIsNotGivenOut has a ledger that takes what comes, and not what goes.
+func TestWhatTheLedgerDoesNotRecordIsNotGivenOut(t *testing.T) {
+	gatewaytest.Need(t, "getscu")
+	a := newArchived(t, nil)
+	path, data := image(t, "1.2.3.1", "FICT-0001")
+	a.fill(path)
+	d, dir := a.enrol(identity.DICOMNode, "ws-1"), t.TempDir()
+	get := func() string {
+		out, _ := a.ask(d, "getscu", "-od", dir, "+B", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.826.0.1.3680043.8.498.1")
+		return out
+	}
+	a.log.set(func(l *memoryLog) { l.deaf = custody.Forwarded })
+	out := get()
+	if n := len(gatewaytest.Stored(t, dir)); n != 0 || strings.Contains(out, "Final GET Response (Success)") {
+		t.Errorf("%d were given out\n%s", n, out)
+	}
+	a.log.set(func(l *memoryLog) { l.deaf = "" })
+	out = get()
+	if got := gatewaytest.Stored(t, dir)["1.2.3.1"]; string(got) != string(data) {
+		t.Fatalf("with the ledger back: %d bytes\n%s", len(got), out)
+	}
+	r := a.vault.all()[1]
+	if last := a.log.entries[len(a.log.entries)-1]; last.Kind() != custody.Forwarded || last.Predicate.Device != "ws-1" || last.Subject[0].Digest["sha256"] != r.DataSet || last.Predicate.Detail["to"] != "WS1" {
+		t.Errorf("statement %+v", last)
+	}
+	if len(r.Deliveries) != 1 || r.Deliveries[0].Destination != "ws-1" || r.Deliveries[0].State != instance.Delivered || r.Deliveries[0].Status != "0x0000" {
+		t.Errorf("record %+v", r.Deliveries)
+	}
+}
+
+// TestWhatARequestorDoesNotTakeIsNoted has a requestor whose disk is full.
+func TestWhatARequestorDoesNotTakeIsNoted(t *testing.T) {
+	a := newArchived(t, nil)
+	path, _ := image(t, "1.2.3.1", "FICT-0001")
+	a.fill(path)
+	d := &dicomnet.Dialer{CallingAE: "WS1", CalledAE: "ASEPSIS", Handler: dicomnet.HandlerFunc(func(_ context.Context, r *dicomnet.Request) dicomnet.Reply {
+		_, _ = io.Copy(io.Discard, r.Data)
+		return dicomnet.Reply{Status: 0xA700}
+	}), Contexts: []dicomnet.Proposal{{AbstractSyntax: studyGet, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}, {AbstractSyntax: gatewaytest.CTStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}, SCP: true}}}
+	x, err := d.Dial(t.Context(), "127.0.0.1:"+a.place.port(KindPlain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Abort()
+	var b bytes.Buffer
+	s, _ := dicom.SyntaxOf(dicom.ExplicitVRLittleEndian)
+	w := dicom.NewWriter(&b, s)
+	w.Text(dicom.TagQueryRetrieveLevel, dicom.CS, "STUDY")
+	w.Text(dicom.TagStudyInstanceUID, dicom.UI, "1.2.826.0.1.3680043.8.498.1")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rsp, err := x.Get(t.Context(), dicomnet.Query{SOPClass: studyGet, Identifier: &b}, nil)
+	if err == nil && rsp.Status == 0 {
+		t.Errorf("it is called success: %+v", rsp)
+	}
+	gatewaytest.Until(t, "it to be noted", func() bool { return len(a.vault.all()) == 1 && len(a.vault.all()[0].Deliveries) == 1 })
+	if got := a.vault.all()[0].Deliveries[0]; got.State != instance.Dropped || got.Status != "0xA700" || got.Why == "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// endless is an archive that answers a query until it is told to stop.
+type endless struct{ sent, stopped atomic.Int64 }
+
+func (x *endless) Handle(ctx context.Context, r *dicomnet.Request) dicomnet.Reply {
+	b, err := io.ReadAll(r.Data)
+	if err != nil {
+		return dicomnet.Reply{Status: 0xC000}
+	}
+	for range 100_000 {
+		if err := r.Pending(ctx, dicomnet.Reply{Status: 0xFF00, Data: bytes.NewReader(b)}); err != nil {
+			if errors.Is(err, dicomnet.ErrCancelled) {
+				x.stopped.Add(1)
+			}
+			return dicomnet.Reply{Status: 0xFE00}
+		}
+		x.sent.Add(1)
+	}
+	return dicomnet.Reply{}
+}
+
+func TestACancelReachesTheArchive(t *testing.T) {
+	gatewaytest.Need(t, "findscu")
+	archive := &endless{}
+	cfg := query.Default()
+	cfg.Archives = []query.Archive{{Name: "pacs", Address: serve(t, archive, dicomnet.Service{AbstractSyntax: studyFind, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}), CalledAE: "PACS", Operations: []string{"find"}}}
+	cfg.Policies = []query.Policy{{Results: 1_000_000}}
+	p, _ := informed(t, cfg, query.Deps{}, asking())
+	d := p.enrol(identity.DICOMNode, "ws-1")
+	out, _ := gatewaytest.Run(t, "findscu", slices.Concat([]string{"-v", "-S", "--cancel", "2"}, d.TLS(), []string{"-aet", "WS1", "-aec", "ASEPSIS", "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID=FICT-0001", "127.0.0.1", p.port(KindTLS)})...)
+	if !strings.Contains(out, "Cancel") {
+		t.Errorf("who asked is told\n%.2000s", out)
+	}
+	if archive.stopped.Load() != 1 || archive.sent.Load() > 99_000 {
+		t.Errorf("the archive answered %d times, and was stopped %d times", archive.sent.Load(), archive.stopped.Load())
+	}
+	gatewaytest.Until(t, "the end", func() bool { return len(p.ended()) == 1 })
+	if got := p.ended()[0]; got.Problem != "" {
+		t.Errorf("%+v", got)
 	}
 }

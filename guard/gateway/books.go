@@ -34,6 +34,7 @@ type books struct {
 	mu      sync.Mutex
 	pending map[uint64]bool // instances whose entries are not in their record yet; true: the ledger is not told either
 	highest uint64
+	settled uint64 // numbers up to it were highest when the books were saved last: those below have begun
 	owed    int
 	why     error     // of the last failure, nil when the ledger works
 	since   time.Time // of the first failure in a row
@@ -78,7 +79,7 @@ func openBooks(g *Gateway) (*books, error) {
 	return b, nil
 }
 
-// begin notes that an instance is about to be in the journal.
+// begin notes that an instance is on its way into the journal, as soon as it has a number.
 func (b *books) begin(number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,15 +107,23 @@ func (b *books) owe(number uint64) {
 	b.pending[number] = true
 }
 
+// closed is why the ledger is not asked now: it failed a moment ago.
+func (b *books) closed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.why != nil && b.g.now().Before(b.shut) {
+		return b.why
+	}
+	return nil
+}
+
 // record tells the ledger of an instance, as long as a sender may be kept waiting.
 func (b *books) record(ctx context.Context, list []custody.Statement) ([]instance.Entry, error) {
-	b.mu.Lock()
-	shut, why := b.shut, b.why
-	b.mu.Unlock()
-	if why != nil && b.g.now().Before(shut) {
+	if why := b.closed(); why != nil {
 		return nil, why
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.g.cfg.Ingest.LedgerWait)
+	// A sender that goes away meanwhile is no reason not to record what the journal has.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.g.cfg.Ingest.LedgerWait)
 	defer cancel()
 	return b.tell(ctx, list)
 }
@@ -127,7 +136,7 @@ func (b *books) tell(ctx context.Context, list []custody.Statement) ([]instance.
 		if err != nil {
 			err = fmt.Errorf("record %s: %w", s.Kind(), err)
 			var invalid *custody.Invalid
-			if !errors.As(err, &invalid) { // which is no fault of the ledger's
+			if !errors.As(err, &invalid) && !errors.Is(ctx.Err(), context.Canceled) { // which is no fault of the ledger's
 				b.fail(err)
 			}
 			return nil, err
@@ -236,9 +245,14 @@ func unhold(r *instance.Record) {
 
 // run pays what is owed, until ctx ends.
 func (b *books) run(ctx context.Context) {
-	b.find(ctx)
+	whole := b.find(ctx)
+	keep := func() {
+		if whole { // what was not read must be read at the next start
+			b.save()
+		}
+	}
 	defer b.busy.Wait()
-	defer b.save()
+	defer keep()
 	wait := payEvery
 	t := time.NewTimer(0)
 	defer t.Stop()
@@ -255,19 +269,23 @@ func (b *books) run(ctx context.Context) {
 		} else {
 			wait = min(2*wait, payMost)
 		}
-		b.save()
+		if !whole {
+			whole = b.find(ctx)
+		}
+		keep()
 		t.Reset(wait)
 	}
 }
 
-// find reads the journal for instances that the ledger was not told of before a crash.
-func (b *books) find(ctx context.Context) {
+// find reads the journal for instances that the ledger was not told of before a crash. It reports whether it has
+// read all of it.
+func (b *books) find(ctx context.Context) (whole bool) {
 	before, found := uint64(0), 0
-	for ctx.Err() == nil {
+	for !whole && ctx.Err() == nil {
 		list, err := b.g.d.Vault.List(ctx, instance.Query{Before: before, Limit: 1000})
 		if err != nil {
-			b.g.log.Error("the journal could not be read for what the ledger was not told", "why", err)
-			return
+			b.g.log.Error("the journal could not be read for what the ledger was not told; it is tried again", "why", err)
+			break
 		}
 		for i := range list {
 			r := &list[i]
@@ -281,13 +299,15 @@ func (b *books) find(ctx context.Context) {
 			}
 			before = r.Number
 		}
-		if len(list) < 1000 || before <= b.saved || found > maxPending {
+		whole = len(list) < 1000 || before <= b.saved
+		if found > maxPending {
 			break
 		}
 	}
 	if found > 0 {
 		b.g.log.Info("the ledger is told of instances that it may not know", "instances", found)
 	}
+	return whole
 }
 
 // told reports whether the record names the entries that an instance has from the start.
@@ -327,11 +347,13 @@ func (b *books) pay(ctx context.Context) bool {
 
 func (b *books) payOne(ctx context.Context, number uint64) error {
 	r, original, err := b.read(ctx, number)
-	if errors.Is(err, instance.ErrNotFound) {
+	switch {
+	case errors.Is(err, errOrphan):
+		return b.orphan(ctx, number)
+	case errors.Is(err, instance.ErrNotFound):
 		b.forget(number)
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	list, err := b.g.statements(&r, original)
@@ -361,18 +383,38 @@ func (b *books) read(ctx context.Context, number uint64) (r instance.Record, ori
 		return r, nil, err
 	}
 	o, err := b.g.d.Vault.Get(ctx, r.Original)
+	if errors.Is(err, instance.ErrNotFound) {
+		err = errOrphan
+	}
 	return r, &o, err
+}
+
+// errOrphan: the original of a copy is not in the journal.
+var errOrphan = errors.New("a sanitised copy without its original")
+
+// orphan takes back a copy whose original a crash kept out of the journal: nobody was told that it was taken, and it is
+// held back for ever otherwise.
+func (b *books) orphan(ctx context.Context, number uint64) error {
+	_, err := b.g.d.Vault.Change(ctx, number, func(r *instance.Record) error { r.State, r.Deliveries = instance.Refused, nil; return nil })
+	if err != nil && !errors.Is(err, instance.ErrNotFound) {
+		return err
+	}
+	b.g.log.Info("a copy that was being made when the gateway ended is given up; its original was not acknowledged", "number", number)
+	b.forget(number)
+	return nil
 }
 
 // save keeps how far the books are. It may be lost: then more is read at the next start.
 func (b *books) save() {
 	b.mu.Lock()
-	below := b.highest + 1
+	// Another may have taken its number before the highest one, and not have begun: it has until the next time.
+	below := b.settled + 1
+	b.settled = b.highest
 	for n := range b.pending {
 		below = min(below, n)
 	}
+	below = max(below, b.saved)
 	same := below == b.saved
-	b.saved = below
 	b.mu.Unlock()
 	if same || b.file == "" {
 		return
@@ -383,7 +425,12 @@ func (b *books) save() {
 	if err == nil {
 		err = os.Rename(temporary, b.file)
 	}
-	if err != nil {
-		b.g.log.Warn("how far the ledger was told could not be kept", "why", err)
+	if err != nil { // tried again; until then more is read at a start
+		_ = os.Remove(temporary)
+		b.g.log.Debug("how far the ledger was told could not be kept", "why", err)
+		return
 	}
+	b.mu.Lock()
+	b.saved = below
+	b.mu.Unlock()
 }

@@ -36,6 +36,7 @@ type Config struct {
 	PerAddress   int               `yaml:"connections_per_address" doc:"The most connections of one address at a listener; more are closed. So one device cannot keep the others out."`
 	Limits       dicomnet.Limits   `yaml:"limits" doc:"What one association may cost."`
 	Timeouts     dicomnet.Timeouts `yaml:"timeouts" doc:"How long peers are waited for."`
+	UserIdentity string            `yaml:"user_identity" doc:"Answer to devices that name a user and want that acknowledged (PS3.7 §D.3.3.7): none, after which some give up, or acknowledge. It is never checked and counts for nothing: the certificate says who a device is."`
 	Drain        time.Duration     `yaml:"drain" doc:"How long what is under way may go on when the gateway stops."`
 }
 
@@ -55,6 +56,12 @@ const (
 	AnswerSuccess = "success"
 )
 
+// Answers to a user identity whose acknowledgement is asked for.
+const (
+	UserNone        = "none"
+	UserAcknowledge = "acknowledge"
+)
+
 // What becomes of instances that no route takes.
 const (
 	UnroutedRefuse = "refuse"
@@ -68,13 +75,14 @@ type IngestConfig struct {
 	Repeat       time.Duration `yaml:"repeat" doc:"The same instance with the same content is taken only once within this time; later it is forwarded anew, as people who send it again expect."`
 	LedgerWait   time.Duration `yaml:"ledger_wait" doc:"How long the ledger may take before it counts as failed, and the route's fail decides."`
 	Syntaxes     []string      `yaml:"transfer_syntaxes" doc:"Transfer syntaxes in which instances are taken, the preferred one first (UIDs). Empty: every one that is known, as the sender prefers; nothing is converted on the way."`
+	HeldShare    float64       `yaml:"held_share" doc:"Share of the disk that one device's instances in quarantine may take, 0.25 for a quarter; beyond it, what would be held of this device is refused with 0xA700. 0: no bound."`
 	Descriptions bool          `yaml:"study_descriptions" doc:"Keep study descriptions with the records. Only where the site is sure that they name nobody."`
 }
 
 // Default returns the defaults: no listener, so no gateway.
 func Default() Config {
-	return Config{Name: "gateway", AETitles: []string{"ASEPSIS"}, Associations: dicomnet.DefaultAssociations, PerAddress: 32, Limits: dicomnet.DefaultLimits(), Timeouts: dicomnet.DefaultTimeouts(), Drain: 10 * time.Second,
-		Ingest: IngestConfig{Quarantine: AnswerRefuse, Unrouted: UnroutedRefuse, Repeat: time.Hour, LedgerWait: 5 * time.Second}}
+	return Config{Name: "gateway", AETitles: []string{"ASEPSIS"}, Associations: dicomnet.DefaultAssociations, PerAddress: 32, Limits: dicomnet.DefaultLimits(), Timeouts: dicomnet.DefaultTimeouts(), Drain: 10 * time.Second, UserIdentity: UserNone,
+		Ingest: IngestConfig{Quarantine: AnswerRefuse, Unrouted: UnroutedRefuse, Repeat: time.Hour, LedgerWait: 5 * time.Second, HeldShare: 0.25}}
 }
 
 // Enabled reports whether a gateway is wanted.
@@ -109,6 +117,9 @@ func (c Config) Validate() error {
 	}
 	if c.PerAddress < 1 || c.PerAddress > 4096 {
 		errs = append(errs, config.Invalid("connections_per_address", "32 is usual", "%d is not within 1..4096", c.PerAddress))
+	}
+	if !slices.Contains([]string{UserNone, UserAcknowledge}, c.UserIdentity) {
+		errs = append(errs, config.Invalid("user_identity", "none or acknowledge", "%q is neither", c.UserIdentity))
 	}
 	if c.Drain < 0 || c.Drain > 10*time.Minute {
 		errs = append(errs, config.Invalid("drain", "10s is usual", "%s is not within 0s..10m", c.Drain))
@@ -157,6 +168,9 @@ func (c IngestConfig) Validate() error {
 	}
 	if c.Repeat < 0 {
 		errs = append(errs, config.Invalid("repeat", "1h is usual", "is negative"))
+	}
+	if c.HeldShare < 0 || c.HeldShare > 1 {
+		errs = append(errs, config.Invalid("held_share", "0.25 is a quarter of the disk", "%g is not within 0..1", c.HeldShare))
 	}
 	if c.LedgerWait < 100*time.Millisecond || c.LedgerWait > time.Minute {
 		errs = append(errs, config.Invalid("ledger_wait", "5s is usual", "%s is not within 100ms..1m: senders give up after a minute or less", c.LedgerWait))

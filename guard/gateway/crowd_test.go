@@ -6,11 +6,12 @@ import (
 	"net"
 	"testing"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/prove/identity"
 )
 
 func TestNoAddressKeepsTheOthersOut(t *testing.T) {
-	need(t, "echoscu")
+	gatewaytest.Need(t, "echoscu")
 	p := newPlace(t, options{config: func(c *Config) { c.PerAddress = 3 }})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	var held []net.Conn
@@ -27,17 +28,17 @@ func TestNoAddressKeepsTheOthersOut(t *testing.T) {
 		held = append(held, c)
 	}
 	echo := func() error {
-		_, err := peer(t, "echoscu", append(d.tls(), "-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS))...)
+		_, err := gatewaytest.Run(t, "echoscu", append(d.TLS(), "-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS))...)
 		return err
 	}
 	if echo() == nil {
 		t.Error("a fourth connection was served")
 	}
-	until(t, "it to be shown", func() bool { return len(p.ended()) == 1 })
+	gatewaytest.Until(t, "it to be shown", func() bool { return len(p.ended()) == 1 })
 	if got := p.ended()[0]; got.Problem != TooMany || got.Hint == "" {
 		t.Errorf("%+v", got)
 	}
 	_ = held[0].Close()
 	held = held[1:]
-	until(t, "the place to be free", func() bool { return echo() == nil })
+	gatewaytest.Until(t, "the place to be free", func() bool { return echo() == nil })
 }

@@ -41,6 +41,13 @@ func (d *decision) decide(ctx context.Context, failed error) (instance.Outcome, 
 	return d.accept(ctx)
 }
 
+// whyUnrecorded is what a sender is told whose instance goes a route that fails closed.
+const whyUnrecorded = "the gateway's ledger does not record"
+
+func unrecorded() instance.Hit {
+	return instance.Hit{Rule: ruleLedger, Verdict: instance.Refuse, Why: "The ledger did not record it, and its route fails closed."}
+}
+
 // accept sends it on its way.
 func (d *decision) accept(ctx context.Context) (instance.Outcome, error) {
 	d.r.State = instance.Accepted
@@ -50,11 +57,13 @@ func (d *decision) accept(ctx context.Context) (instance.Outcome, error) {
 		d.r.Deliveries = nil
 		return d.refuse(ctx, statusNotAuthorised, "no route of the gateway takes this")
 	}
+	if d.g.books.closed() != nil && !d.g.passes(d.r.Deliveries) {
+		// It would be taken back at once: whoever tries again and again must not fill the disk with that.
+		d.r.Hits, d.r.Deliveries = append(d.r.Hits[:len(d.r.Hits):len(d.r.Hits)], unrecorded()), nil
+		return d.refuse(ctx, statusResources, whyUnrecorded)
+	}
 	out, err := d.keep(ctx)
 	if err == nil && dimse.Status(out.Status).Category() != dimse.Failure {
-		if d.g.d.Queries != nil {
-			d.g.d.Queries.Kept(*d.a, out.Record)
-		}
 		d.g.d.Router.Wake()
 	}
 	return out, err
@@ -72,6 +81,10 @@ func (d *decision) route(r *instance.Record, a *instance.Arrival) (list []instan
 
 // hold keeps it in quarantine.
 func (d *decision) hold(ctx context.Context) (instance.Outcome, error) {
+	if d.g.crowded(&d.r) {
+		d.overfull()
+		return d.refuse(ctx, statusResources, whyShare)
+	}
 	d.r.State = instance.Quarantined
 	return d.keep(ctx)
 }
@@ -179,7 +192,7 @@ func (d *decision) kept(ctx context.Context, r instance.Record, entries []instan
 	}
 	was, err := g.d.Vault.Change(ctx, r.Number, func(r *instance.Record) error {
 		r.State, r.Deliveries = instance.Refused, nil
-		r.Hits = append(r.Hits, instance.Hit{Rule: ruleLedger, Verdict: instance.Refuse, Why: "The ledger did not record it, and its route fails closed."})
+		r.Hits = append(r.Hits, unrecorded())
 		return nil
 	})
 	if err != nil {
@@ -187,11 +200,15 @@ func (d *decision) kept(ctx context.Context, r instance.Record, entries []instan
 		g.log.Error("the journal could not take an instance back", "number", r.Number, "why", err)
 		was = r
 	}
-	return instance.Outcome{Record: was, Status: uint16(statusResources), Comment: "the gateway's ledger does not record"}, nil
+	return instance.Outcome{Record: was, Status: uint16(statusResources), Comment: whyUnrecorded}, nil
 }
 
 // sanitise makes the harmless copy, and keeps the original in quarantine beside it.
 func (d *decision) sanitise(ctx context.Context) (instance.Outcome, error) {
+	if d.g.crowded(&d.r) { // the original would be held
+		d.overfull()
+		return d.refuse(ctx, statusResources, whyShare)
+	}
 	copied, err := d.copy(ctx)
 	if err != nil {
 		d.g.log.Error("an instance could not be sanitised; it is held", "why", err, "sop_class", d.r.SOPClass, "association", d.a.Sender.Association)
@@ -200,6 +217,12 @@ func (d *decision) sanitise(ctx context.Context) (instance.Outcome, error) {
 		return d.hold(ctx)
 	}
 	defer copied.draft.Discard()
+	ours := true
+	defer func() {
+		if ours {
+			d.g.books.forget(copied.r.Number)
+		}
+	}()
 	var nowhere bool
 	if copied.r.Deliveries, nowhere = copied.route(&copied.r, copied.a); nowhere {
 		d.r.Hits = append(d.r.Hits[:len(d.r.Hits):len(d.r.Hits)], instance.Hit{Rule: ruleUnrouted, Verdict: instance.Refuse, Why: "No route takes it."})
@@ -207,7 +230,9 @@ func (d *decision) sanitise(ctx context.Context) (instance.Outcome, error) {
 	}
 	d.r.State, d.r.Copy = instance.Replaced, copied.r.Number
 	copied.r.State, copied.r.Original = instance.Accepted, d.r.Number
-	return d.both(ctx, copied)
+	out, err := d.both(ctx, copied)
+	ours = err != nil
+	return out, err
 }
 
 // both keeps original and copy.
@@ -264,11 +289,24 @@ func (d *decision) both(ctx context.Context, c *decision) (instance.Outcome, err
 	} else {
 		g.books.owe(r.Number)
 	}
-	out.Record = r
-	if dimse.Status(out.Status).Category() != dimse.Failure {
+	if dimse.Status(out.Status).Category() == dimse.Failure {
+		r = d.takeBack(ctx, r)
+	} else {
 		g.d.Router.Wake()
 	}
+	out.Record = r
 	return out, nil
+}
+
+// takeBack refuses an original whose copy goes nowhere after all: when it is sent again it must not be taken for one
+// that was acknowledged.
+func (d *decision) takeBack(ctx context.Context, r instance.Record) instance.Record {
+	was, err := d.g.d.Vault.Change(ctx, r.Number, func(r *instance.Record) error { r.State, r.Deliveries = instance.Refused, nil; return nil })
+	if err != nil { // again looks at the copy too
+		d.g.log.Error("the journal could not take an instance back", "number", r.Number, "why", err)
+		return r
+	}
+	return was
 }
 
 // copy makes the sanitised copy and has it inspected.
@@ -278,7 +316,9 @@ func (d *decision) copy(ctx context.Context) (*decision, error) {
 		return nil, err
 	}
 	c := &decision{g: d.g, draft: draft}
+	d.g.books.begin(draft.Number())
 	if err := d.rewrite(c); err != nil {
+		d.g.books.forget(draft.Number())
 		draft.Discard()
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/finding"
@@ -23,6 +24,9 @@ const (
 	activityAbort   = 5
 	activityClose   = 6
 )
+
+// activityOther is of any class.
+const activityOther = 99
 
 // tcp is the IP protocol's number.
 const tcp = 6
@@ -187,7 +191,7 @@ func activityOf(f dimse.Field) uint8 {
 	case dimse.NDeleteRQ:
 		return 12
 	}
-	return 99 // Other
+	return activityOther
 }
 
 // emit says what was asked for and what was answered.
@@ -205,17 +209,17 @@ func (o *operation) emit(reply *dicomnet.Reply) {
 	if g := reply.Progress; g != nil {
 		d.Completed, d.Failed, d.Warning = &g.Completed, &g.Failed, &g.Warning
 	}
-	for _, h := range r.Hits {
-		if len(d.Suspicious) < 16 && h.Verdict > instance.Pass {
-			d.Suspicious = append(d.Suspicious, h.Rule)
-		}
-	}
+	d.Suspicious = met(r, 16)
 	e := s.base(activityOf(c.Field), d)
 	e.StatusCode, e.StatusDetail = reply.Status.String(), d.StatusName
 	if reply.Status.Category() == dimse.Failure {
 		e.Status, e.Severity = event.StatusFailure, finding.Low
 	}
 	e.Message = fmt.Sprintf("%s asked the gateway for %s: %s", named(s.sender.CallingAE), d.Command, d.StatusName)
+	judge(e, r)
+	if r.Verdict > instance.Flag {
+		e.Message += "; " + became(r) + " (" + strings.Join(met(r, 3), ", ") + ")"
+	}
 	if o.why != nil {
 		s.spoil(e, o.why)
 	}

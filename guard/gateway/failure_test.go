@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
 )
 
 func TestWithoutTheLedgerTheRouteDecides(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	for _, c := range []struct {
 		name   string
 		open   bool
@@ -50,7 +51,7 @@ func TestWithoutTheLedgerTheRouteDecides(t *testing.T) {
 			}
 			p.log.set(func(l *memoryLog) { l.away, l.hang = false, nil })
 			close(hang)
-			until(t, "the ledger to be told", func() bool { return told(&p.vault.all()[0]) && p.g.Ready(t.Context()) == nil })
+			gatewaytest.Until(t, "the ledger to be told", func() bool { return told(&p.vault.all()[0]) && p.g.Ready(t.Context()) == nil })
 			if c.open {
 				if p.log.kinds()[0] != custody.Received {
 					t.Errorf("it was told %v", p.log.kinds())
@@ -64,8 +65,64 @@ func TestWithoutTheLedgerTheRouteDecides(t *testing.T) {
 	}
 }
 
+func TestASanitisedInstanceThatTheLedgerDidNotTakeIsNotTakenForAcknowledged(t *testing.T) {
+	gatewaytest.Need(t, "storescu")
+	p := newPlace(t, options{config: func(c *Config) { c.Ingest.LedgerWait = 200 * time.Millisecond }})
+	d := p.enrol(identity.DICOMNode, "ct-1")
+	path, _ := image(t, "1.2.3.1", "FICT-sanitise")
+	p.log.set(func(l *memoryLog) { l.away = true })
+	if out, _ := p.send(d, path); !strings.Contains(strings.ReplaceAll(out, " ", ""), "OutOfResources") {
+		t.Fatalf("it is told\n%s", out)
+	}
+	for _, r := range p.vault.all() {
+		if r.State != instance.Refused {
+			t.Errorf("%d is %s", r.Number, r.State)
+		}
+	}
+	p.log.set(func(l *memoryLog) { l.away = false })
+	gatewaytest.Until(t, "the ledger to be told", func() bool { return p.g.Ready(t.Context()) == nil })
+	if out, err := p.send(d, path); err != nil {
+		t.Fatalf("sent again: %v\n%s", err, out)
+	}
+	goes := 0
+	for _, r := range p.vault.all() {
+		if r.State == instance.Accepted && len(r.Deliveries) == 1 {
+			goes++
+		}
+	}
+	if goes != 1 {
+		t.Errorf("it was acknowledged, and %d copies are on their way: %+v", goes, p.vault.all())
+	}
+}
+
+func TestACopyWhoseOriginalACrashTookIsGivenUp(t *testing.T) {
+	gatewaytest.Need(t, "storescu")
+	p := newPlace(t, options{})
+	path, _ := image(t, "1.2.3.1", "FICT-sanitise")
+	if out, err := p.send(p.enrol(identity.DICOMNode, "ct-1"), path); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	gatewaytest.Until(t, "the entries", func() bool { return told(&p.vault.all()[0]) && told(&p.vault.all()[1]) })
+	p.vault.set(func(v *vault) {
+		delete(v.records, 1)
+		r := v.records[2]
+		r.Entries = nil
+		hold(&r)
+		v.records[2] = r
+	})
+	again, err := New(p.cfg, Deps{Trust: p.g.d.Trust, Bindings: p.binds, Vault: p.vault, Firewall: p.wall, Router: p.router, Ledger: p.log, Key: p.g.d.Key, Site: "site-north", Software: p.g.d.Software, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run(again)
+	gatewaytest.Until(t, "the copy to be given up", func() bool { r := p.vault.all()[0]; return r.State == instance.Refused && len(r.Deliveries) == 0 })
+	if p.vault.content(2) != nil {
+		t.Error("its bytes are kept")
+	}
+}
+
 func TestWithoutTheFirewallTheRouteDecides(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	for _, open := range []bool{false, true} {
 		p := newPlace(t, options{})
 		p.wall.panic = true
@@ -83,7 +140,7 @@ func TestWithoutTheFirewallTheRouteDecides(t *testing.T) {
 }
 
 func TestAFullDiskIsRefusedClearly(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	p := newPlace(t, options{})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	path, _ := image(t, "1.2.3.1", "FICT-0001")
@@ -105,7 +162,7 @@ func TestAFullDiskIsRefusedClearly(t *testing.T) {
 }
 
 func TestWhatTheLedgerWasNotToldBeforeACrashIsFoundInTheJournal(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	p := newPlace(t, options{})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	for _, uid := range []string{"1.2.3.1", "1.2.3.2", "1.2.3.3"} {
@@ -114,7 +171,7 @@ func TestWhatTheLedgerWasNotToldBeforeACrashIsFoundInTheJournal(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	until(t, "the entries", func() bool { return told(&p.vault.all()[2]) })
+	gatewaytest.Until(t, "the entries", func() bool { return told(&p.vault.all()[2]) })
 	// As if the second's entry had not come into its record, and the third's statement not into the ledger.
 	p.vault.set(func(v *vault) {
 		for _, n := range []uint64{2, 3} {
@@ -129,7 +186,7 @@ func TestWhatTheLedgerWasNotToldBeforeACrashIsFoundInTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run(again)
-	until(t, "the debts to be paid", func() bool { return told(&p.vault.all()[1]) && told(&p.vault.all()[2]) })
+	gatewaytest.Until(t, "the debts to be paid", func() bool { return told(&p.vault.all()[1]) && told(&p.vault.all()[2]) })
 	if n := len(p.log.kinds()); n != 3 {
 		t.Errorf("%d statements: the second was made twice", n)
 	}

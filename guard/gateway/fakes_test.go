@@ -49,7 +49,13 @@ func (v *vault) Get(_ context.Context, n uint64) (instance.Record, error) {
 	if !ok {
 		return r, instance.ErrNotFound
 	}
-	return r, nil
+	return own(r), nil
+}
+
+// own is a record that shares nothing with the vault's.
+func own(r instance.Record) instance.Record {
+	r.Entries, r.Deliveries, r.Hits = slices.Clone(r.Entries), slices.Clone(r.Deliveries), slices.Clone(r.Hits)
+	return r
 }
 
 type memory struct{ *bytes.Reader }
@@ -69,7 +75,7 @@ func (v *vault) Open(_ context.Context, n uint64) (instance.Content, error) {
 func (v *vault) sorted() []instance.Record {
 	out := make([]instance.Record, 0, len(v.records))
 	for _, r := range v.records {
-		out = append(out, r)
+		out = append(out, own(r))
 	}
 	slices.SortFunc(out, func(a, b instance.Record) int { return int(a.Number) - int(b.Number) })
 	return out
@@ -99,16 +105,16 @@ func (v *vault) Change(_ context.Context, n uint64, f func(*instance.Record) err
 	if !ok {
 		return r, instance.ErrNotFound
 	}
-	r.Entries, r.Deliveries, r.Hits = slices.Clone(r.Entries), slices.Clone(r.Deliveries), slices.Clone(r.Hits)
+	r = own(r)
 	if err := f(&r); err != nil {
-		return v.records[n], err
+		return own(v.records[n]), err
 	}
 	r.Revision++
 	v.records[n] = r
 	if r.State == instance.Refused || r.State == instance.Destroyed {
 		delete(v.bytes, n)
 	}
-	return r, nil
+	return own(r), nil
 }
 
 // all returns the records, oldest first.
@@ -153,7 +159,7 @@ func (d *draft) Seal(_ context.Context, r instance.Record) (instance.Record, err
 	}
 	d.done = true
 	r.Revision = 1
-	d.v.records[d.n] = r
+	d.v.records[d.n] = own(r)
 	if r.State != instance.Refused {
 		d.v.bytes[d.n] = d.b
 	}
@@ -294,13 +300,14 @@ func (r *router) set(f func(*router)) {
 type memoryLog struct {
 	mu      sync.Mutex
 	away    bool
+	deaf    custody.Kind // to statements of this kind
 	hang    chan struct{}
 	entries []custody.Statement
 }
 
 func (l *memoryLog) Record(ctx context.Context, s custody.Statement) (ledger.Entry, error) {
 	l.mu.Lock()
-	away, hang := l.away, l.hang
+	away, hang := l.away || l.deaf != "" && s.Kind() == l.deaf, l.hang
 	l.mu.Unlock()
 	if hang != nil {
 		select {

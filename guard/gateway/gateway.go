@@ -70,6 +70,8 @@ type Deps struct {
 	Watch    Watcher                   // nil: nobody
 	Emit     func(*event.Event)        // nil: nobody
 	Case     func(theatre string) bool // whether a case is in progress; nil: nobody knows
+	// Room returns the bytes of a device's instances that are held, and those that the disk has for all instances; nil: nobody knows.
+	Room     func(device string) (held, all int64)
 	Key      pseudonym.Key
 	Site     string
 	Dir      string // of what the gateway itself must remember
@@ -91,7 +93,9 @@ type Gateway struct {
 	run    string // of this start, in the UIDs of events
 	events atomic.Uint64
 	flows  atomic.Uint64
-	first  sync.Map // binding's device: *seen
+	given  atomic.Uint64 // instances over DICOMweb, in the IDs of their statements
+	first  sync.Map      // binding's device: *seen
+	shares shares
 
 	mu     sync.Mutex
 	failed error // of the firewall, or of the journal, since it last worked

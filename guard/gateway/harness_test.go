@@ -4,14 +4,10 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,17 +19,12 @@ import (
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/wire/dicom"
-)
-
-// SOP classes of the tests.
-const (
-	ctStorage = "1.2.840.10008.5.1.4.1.1.2"
-	mrStorage = "1.2.840.10008.5.1.4.1.1.4"
 )
 
 // place is a hospital that does not exist, with a gateway in it.
@@ -49,6 +40,7 @@ type place struct {
 	log    *memoryLog
 	binds  *binding.File
 	dir    string
+	stop   func()
 
 	mu     sync.Mutex
 	shown  map[string]control.Association
@@ -93,6 +85,7 @@ func ct() control.Binding {
 
 // options change what newPlace makes.
 type options struct {
+	site     *identitytest.Site // nil: a new one
 	config   func(*Config)
 	deps     func(*Deps)
 	bindings []control.Binding
@@ -101,7 +94,10 @@ type options struct {
 // newPlace makes a gateway with a TLS and a plain listener, which runs to the end of the test.
 func newPlace(t testing.TB, o options) *place {
 	t.Helper()
-	p := &place{t: t, site: identitytest.New(t, identitytest.Options{}), vault: newVault(), wall: &wall{}, router: &router{}, log: &memoryLog{}, dir: t.TempDir(), shown: map[string]control.Association{}}
+	if o.site == nil {
+		o.site = identitytest.New(t, identitytest.Options{})
+	}
+	p := &place{t: t, site: o.site, vault: newVault(), wall: &wall{}, router: &router{}, log: &memoryLog{}, dir: t.TempDir(), shown: map[string]control.Association{}}
 	if o.bindings == nil {
 		o.bindings = []control.Binding{ct(), {Device: "us-old", Plain: true, CallingAE: []string{"US1"}, Addresses: []string{"127.0.0.1"}, Operations: []string{"echo", "store"}}}
 	}
@@ -135,7 +131,7 @@ func newPlace(t testing.TB, o options) *place {
 	if p.g, err = New(p.cfg, d); err != nil {
 		t.Fatal(err)
 	}
-	p.run(p.g)
+	p.stop = p.run(p.g)
 	return p
 }
 
@@ -162,21 +158,7 @@ func (p *place) run(g *Gateway) (stop func()) {
 func (p *place) trust(profile identity.Profile, device string) *trust.Trust {
 	p.t.Helper()
 	_, pair := p.site.Issue(p.t, profile, device)
-	cfg := trust.Default()
-	cfg.TrustDomain = identitytest.Domain
-	before := p.site.Air.Listening()
-	tr, err := trust.New(p.t.Context(), cfg, trust.Deps{Source: trust.SourceFunc(p.site.CRLs), Announcer: p.site.Air, Now: p.site.Clock.Now, Material: func() (trust.Material, error) {
-		return trust.Material{CA: append(p.site.Issuing(), p.site.Root()), Certificate: &pair}, nil
-	}})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- tr.Run(ctx) }()
-	p.t.Cleanup(func() { cancel(); <-ended })
-	identitytest.Wait(p.t, "the Trust to listen", func() bool { return p.site.Air.Listening() > before })
-	return tr
+	return gatewaytest.Trust(p.t, p.site, &pair)
 }
 
 // port returns where a listener is.
@@ -189,84 +171,10 @@ func (p *place) port(kind string) string {
 	return port
 }
 
-// device is a certificate on the disk, as DCMTK reads it.
-type device struct{ key, cert, ca, serial string }
-
 // enrol gives a device a certificate.
-func (p *place) enrol(profile identity.Profile, name string) device {
+func (p *place) enrol(profile identity.Profile, name string) gatewaytest.Credentials {
 	p.t.Helper()
-	issued, pair := p.site.Issue(p.t, profile, name)
-	dir := p.t.TempDir()
-	d := device{key: filepath.Join(dir, "key.pem"), cert: filepath.Join(dir, "cert.pem"), ca: filepath.Join(dir, "ca.pem"), serial: issued.Serial}
-	write := func(path string, b []byte) {
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			p.t.Fatal(err)
-		}
-	}
-	write(d.cert, chainPEM(pair.Certificate))
-	write(d.key, keyPEM(p.t, pair))
-	// DCMTK's servers and clients need the whole way to the root.
-	var ca [][]byte
-	for _, c := range append(p.site.Issuing(), p.site.Root()) {
-		ca = append(ca, c.Raw)
-	}
-	write(d.ca, chainPEM(ca))
-	return d
-}
-
-func chainPEM(list [][]byte) []byte {
-	var out []byte
-	for _, der := range list {
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	}
-	return out
-}
-
-func keyPEM(t testing.TB, pair tls.Certificate) []byte {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-}
-
-// tls returns the options by which DCMTK uses the certificate.
-func (d device) tls() []string {
-	return []string{"+tls", d.key, d.cert, "+cf", d.ca}
-}
-
-// patience is how long a test waits for a peer before it fails.
-const patience = 20 * time.Second
-
-// need skips the test where a real peer is missing.
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("peer missing: %s", p)
-		}
-	}
-}
-
-// peer runs a program to its end.
-func peer(t testing.TB, name string, args ...string) (string, error) {
-	t.Helper()
-	need(t, name)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	return string(out), err
-}
-
-// until waits for a condition.
-func until(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !f(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patience, what)
-		}
-	}
+	return gatewaytest.Enrol(p.t, p.site, profile, name)
 }
 
 // dataset makes the data set of a fictional image of a SOP class.
@@ -289,25 +197,11 @@ func dataset(t testing.TB, class, uid, patient string, pixels int) []byte {
 	return []byte(b.String())
 }
 
-// file writes a data set as a file.
-func file(t testing.TB, class, uid string, data []byte) string {
-	t.Helper()
-	head, err := dicom.AppendFileHead(nil, dicom.Preamble{}, &dicom.FileMeta{SOPClass: class, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, ImplUID: "1.2.3"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), uid+".dcm")
-	if err := os.WriteFile(path, append(head, data...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // image writes a fictional CT image as a file and returns its data set too.
 func image(t testing.TB, uid, patient string) (path string, data []byte) {
 	t.Helper()
-	data = dataset(t, ctStorage, uid, patient, 4096)
-	return file(t, ctStorage, uid, data), data
+	data = dataset(t, gatewaytest.CTStorage, uid, patient, 4096)
+	return gatewaytest.File(t, gatewaytest.CTStorage, uid, data), data
 }
 
 func sprint(list []control.Association) string {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/asepsis/asepsis/core/pseudonym"
@@ -36,11 +35,42 @@ func (g *Gateway) Store(ctx context.Context, a instance.Arrival, data io.Reader)
 	if g.d.Watch != nil {
 		g.d.Watch.Instance(a, out)
 	}
+	g.judgedOnWeb(&a, &out)
 	r := &out.Record
 	if dimse.Status(out.Status).Category() == dimse.Failure || r.Verdict > instance.Pass {
-		g.log.Info("an instance did not simply pass", "status", dimse.Status(out.Status).String(), "comment", out.Comment, "number", r.Number, "state", string(r.State), "verdict", r.Verdict.String(), "rules", len(r.Hits), "device", a.Sender.Device, "association", a.Sender.Association)
+		g.log.Info(became(r), "rules", met(r, maxMet), "status", dimse.Status(out.Status).String(), "comment", out.Comment, "number", r.Number, "state", string(r.State), "verdict", r.Verdict.String(), "device", a.Sender.Device, "association", a.Sender.Association)
 	}
 	return out, nil
+}
+
+// became says what became of an instance that did not simply pass.
+func became(r *instance.Record) string {
+	switch r.State {
+	case instance.Quarantined:
+		return "an instance is held in quarantine"
+	case instance.Replaced:
+		return "an instance was sanitised: its copy goes on, and the original is held"
+	case instance.Refused:
+		return "an instance was refused"
+	case instance.Accepted, instance.Released, instance.Destroyed:
+	}
+	return "an instance was flagged, and goes on"
+}
+
+// maxMet is how many rules are named in a line of a log.
+const maxMet = 8
+
+// met are the names of the rules that met, those of the highest verdict first, each once.
+func met(r *instance.Record, most int) []string {
+	var out []string
+	for v := instance.Refuse; v > instance.Pass; v-- {
+		for _, h := range r.Hits {
+			if h.Verdict == v && len(out) < most && !slices.Contains(out, h.Rule) {
+				out = append(out, h.Rule)
+			}
+		}
+	}
+	return out
 }
 
 // no is the outcome of an instance of which nothing is kept.
@@ -66,6 +96,14 @@ func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) 
 		return g.full(err), nil
 	}
 	defer draft.Discard()
+	// From its number on: what is kept of how far the books are must not go beyond what is still on its way.
+	number, ours := draft.Number(), true
+	g.books.begin(number)
+	defer func() {
+		if ours {
+			g.books.forget(number)
+		}
+	}()
 	began := g.now()
 	in := &intake{draft: draft, digest: newDigester(), inspect: begin(g.d.Firewall, a)}
 	defer in.digest.close()
@@ -99,6 +137,10 @@ func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) 
 	}
 	d := &decision{g: g, a: &a, result: &result, draft: draft, r: r}
 	out, err := d.decide(ctx, failed)
+	ours = err != nil
+	if err == nil && g.d.Queries != nil && dimse.Status(out.Status).Category() != dimse.Failure {
+		g.d.Queries.Kept(a, out.Record) // held and sanitised ones too: whoever asked for them is told what did not arrive
+	}
 	return out, err
 }
 
@@ -106,7 +148,7 @@ func (g *Gateway) take(ctx context.Context, a instance.Arrival, data io.Reader) 
 func (g *Gateway) record(a *instance.Arrival, x *instance.Result, policy string) instance.Record {
 	h := &x.Header
 	r := instance.Record{Received: g.now().UTC(), Sender: a.Sender, SOPClass: a.SOPClass, SOPInstance: a.SOPInstance, TransferSyntax: a.TransferSyntax,
-		Study: uid(h.Study), Series: uid(h.Series), Modality: code(h.Modality), Verdict: x.Verdict, Hits: x.Hits, MoreHits: x.More, Policy: policy}
+		Preamble: instance.PreambleOf(a.Preamble), Case: a.Case, Study: uid(h.Study), Series: uid(h.Series), Modality: dicom.Modality(h.Modality), Verdict: x.Verdict, Hits: x.Hits, MoreHits: x.More, Policy: policy}
 	id := h.PatientID
 	if id != "" && h.Issuer != "" {
 		id += "^^^" + h.Issuer // as the sensor writes it, so that both see one patient
@@ -118,6 +160,9 @@ func (g *Gateway) record(a *instance.Arrival, x *instance.Result, policy string)
 	if x.Pixel.Pixels {
 		r.Pixel = hex.EncodeToString(x.Pixel.Pixel[:])
 	}
+	if list, _ := g.moved(a); len(list) > 0 {
+		r.MovedTo = list[0].Destination
+	}
 	return r
 }
 
@@ -127,16 +172,6 @@ func uid(s string) string {
 		return s
 	}
 	return ""
-}
-
-// code returns s if it is a code string (PS3.5 table 6.2-1: CS).
-func code(s string) string {
-	if len(s) > 16 || strings.ContainsFunc(s, func(c rune) bool {
-		return (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != ' '
-	}) {
-		return ""
-	}
-	return s
 }
 
 // again finds out whether the same instance with the same content is there already.
@@ -152,15 +187,18 @@ func (g *Gateway) again(ctx context.Context, a *instance.Arrival, r *instance.Re
 		if was.State != instance.Quarantined && r.Received.Sub(was.Received) > g.cfg.Ingest.Repeat {
 			return instance.Outcome{}, false
 		}
+		goes := was // what is on its way
 		if was.Copy != 0 {
-			if _, err := g.d.Vault.Get(ctx, was.Copy); err != nil {
-				return instance.Outcome{}, false // a crash came between the two
+			made, err := g.d.Vault.Get(ctx, was.Copy)
+			if err != nil || made.State == instance.Refused {
+				return instance.Outcome{}, false // a crash came between the two, or the copy was taken back
 			}
+			goes = &made
 		}
 		if !g.settle(ctx, was) {
 			return no(statusResources, "the gateway's ledger does not record"), true
 		}
-		g.revive(ctx, was)
+		g.revive(ctx, goes)
 		status, text := g.answer(was)
 		return instance.Outcome{Record: *was, Again: true, Status: uint16(status), Comment: text}, true
 	}
@@ -219,6 +257,11 @@ func (g *Gateway) revive(ctx context.Context, was *instance.Record) {
 // answer says what a sender is told of an instance that is kept.
 func (g *Gateway) answer(r *instance.Record) (status dimse.Status, text string) {
 	if r.State != instance.Quarantined {
+		return 0, ""
+	}
+	if r.MovedTo != "" {
+		// The archive that sends it keeps its own whatever it hears, and some give up the rest of a C-MOVE with the
+		// first failure. Who asked for the C-MOVE is told: there it counts as failed.
 		return 0, ""
 	}
 	switch g.cfg.Ingest.Quarantine {

@@ -14,19 +14,20 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
 // send has storescu send files over TLS as ct-1.
-func (p *place) send(d device, files ...string) (string, error) {
+func (p *place) send(d gatewaytest.Credentials, files ...string) (string, error) {
 	p.t.Helper()
-	return peer(p.t, "storescu", slices.Concat([]string{"-v"}, d.tls(), []string{"-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS)}, files)...)
+	return gatewaytest.Run(p.t, "storescu", slices.Concat([]string{"-v"}, d.TLS(), []string{"-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS)}, files)...)
 }
 
 func TestAnAcknowledgedInstanceIsInTheJournalAndInTheLedger(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	p := newPlace(t, options{})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	path, data := image(t, "1.2.3.1", "FICT-0001")
@@ -45,7 +46,7 @@ func TestAnAcknowledgedInstanceIsInTheJournalAndInTheLedger(t *testing.T) {
 	if !strings.HasPrefix(r.Patient, "p:") || strings.Contains(r.Patient, "FICT") {
 		t.Errorf("the patient is %q", r.Patient)
 	}
-	until(t, "the record to name its entry", func() bool { return len(p.vault.all()[0].Entries) == 1 })
+	gatewaytest.Until(t, "the record to name its entry", func() bool { return len(p.vault.all()[0].Entries) == 1 })
 	s := p.log.entries[0]
 	if s.Kind() != custody.Received || s.Subject[0].Digest["sha256"] != r.DataSet || s.Predicate.Device != "ct-1" || s.Predicate.Detail["verdict"] != "pass" || s.Predicate.Detail["peer_certificate"] != r.Sender.Certificate {
 		t.Errorf("statement %+v", s)
@@ -58,7 +59,7 @@ func TestAnAcknowledgedInstanceIsInTheJournalAndInTheLedger(t *testing.T) {
 }
 
 func TestTheVerdictDecidesWhatBecomesOfAnInstance(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	for _, c := range []struct {
 		verdict string
 		answer  string // of storescu
@@ -89,7 +90,7 @@ func TestTheVerdictDecidesWhatBecomesOfAnInstance(t *testing.T) {
 			if kinds := p.log.kinds(); !slices.Equal(kinds, c.kinds) {
 				t.Errorf("statements %v, want %v", kinds, c.kinds)
 			}
-			until(t, "the records to name their entries", func() bool {
+			gatewaytest.Until(t, "the records to name their entries", func() bool {
 				return !slices.ContainsFunc(p.vault.all(), func(r instance.Record) bool { return !told(&r) })
 			})
 			if c.verdict == "sanitise" {
@@ -106,7 +107,7 @@ func TestTheVerdictDecidesWhatBecomesOfAnInstance(t *testing.T) {
 }
 
 func TestTheSameAgainIsAcknowledgedAndNotKeptTwice(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	p := newPlace(t, options{})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	path, _ := image(t, "1.2.3.1", "FICT-0001")
@@ -132,7 +133,7 @@ func TestTheSameAgainIsAcknowledgedAndNotKeptTwice(t *testing.T) {
 }
 
 func TestWhatWasGivenUpIsTriedAgainWhenItIsSentAgain(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	p := newPlace(t, options{})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	path, _ := image(t, "1.2.3.1", "FICT-0001")
@@ -153,7 +154,7 @@ func TestWhatWasGivenUpIsTriedAgainWhenItIsSentAgain(t *testing.T) {
 }
 
 func TestTheAnswerForWhatIsHeldIsConfigured(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	for answer, want := range map[string]string{AnswerWarning: "Warning: ElementsDiscarded", AnswerSuccess: "Success", AnswerRefuse: "0x124"} {
 		t.Run(answer, func(t *testing.T) {
 			p := newPlace(t, options{config: func(c *Config) { c.Ingest.Quarantine = answer }})
@@ -167,7 +168,7 @@ func TestTheAnswerForWhatIsHeldIsConfigured(t *testing.T) {
 }
 
 func TestAnInstanceThatNoRouteTakes(t *testing.T) {
-	need(t, "storescu")
+	gatewaytest.Need(t, "storescu")
 	for unrouted, want := range map[string]instance.State{UnroutedRefuse: instance.Refused, UnroutedKeep: instance.Accepted} {
 		t.Run(unrouted, func(t *testing.T) {
 			p := newPlace(t, options{config: func(c *Config) { c.Ingest.Unrouted = unrouted }})
@@ -191,8 +192,8 @@ func TestOneInstanceThatComesTwiceAtOnceIsDecidedOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t, options{})
-			a := instance.Arrival{Sender: instance.Sender{Way: instance.STOW, Device: "ct-1", Association: "a"}, SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian}
-			slow := dataset(t, ctStorage, "1.2.3.1", c.second, 512)
+			a := instance.Arrival{Sender: instance.Sender{Way: instance.STOW, Device: "ct-1", Association: "a"}, SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian}
+			slow := dataset(t, gatewaytest.CTStorage, "1.2.3.1", c.second, 512)
 			h := &halfway{first: bytes.NewReader(slow[:100]), rest: bytes.NewReader(slow[100:]), reached: make(chan struct{}), on: make(chan struct{})}
 			outcome := make(chan instance.Outcome, 1)
 			go func() {
@@ -203,7 +204,7 @@ func TestOneInstanceThatComesTwiceAtOnceIsDecidedOnce(t *testing.T) {
 				outcome <- out
 			}()
 			<-h.reached
-			if out, err := p.g.Store(t.Context(), a, bytes.NewReader(dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 512))); err != nil || out.Status != 0 || out.Again {
+			if out, err := p.g.Store(t.Context(), a, bytes.NewReader(dataset(t, gatewaytest.CTStorage, "1.2.3.1", "FICT-0001", 512))); err != nil || out.Status != 0 || out.Again {
 				t.Fatalf("%v: %+v", err, out)
 			}
 			close(h.on)
@@ -224,8 +225,8 @@ func TestOneInstanceThatComesTwiceAtOnceIsDecidedOnce(t *testing.T) {
 
 func TestWhatBreaksOffLeavesNothing(t *testing.T) {
 	p := newPlace(t, options{})
-	a := instance.Arrival{Sender: instance.Sender{Way: instance.STOW, Device: "ct-1", Association: "a"}, SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian}
-	_, err := p.g.Store(t.Context(), a, io.MultiReader(bytes.NewReader(dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 512)[:300]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	a := instance.Arrival{Sender: instance.Sender{Way: instance.STOW, Device: "ct-1", Association: "a"}, SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian}
+	_, err := p.g.Store(t.Context(), a, io.MultiReader(bytes.NewReader(dataset(t, gatewaytest.CTStorage, "1.2.3.1", "FICT-0001", 512)[:300]), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	if err == nil || len(p.vault.all()) != 0 || len(p.log.kinds()) != 0 {
 		t.Errorf("%v; kept %d, recorded %v", err, len(p.vault.all()), p.log.kinds())
 	}

@@ -41,6 +41,7 @@ func (g *Gateway) Matters() []standing.Matter {
 			"New images may not come through. Call the security engineer.", "The last instance was refused, or passed uninspected where its route is open.",
 			"If the content firewall failed, report the fault with the SOP class of the instance; it is held in the log.", "If the disk is full, make room: what was delivered can be given up early."))
 	}
+	out = append(out, g.shares.matters(g)...)
 	if err := g.d.Bindings.Problem(); err != nil {
 		out = append(out, Matter("bindings", "bindings", finding.Medium, time.Time{}, "The gateway's bindings were changed and cannot be used; those before stay in force", "",
 			err.Error(), "Correct the file, or set the bindings in the console."))

@@ -38,7 +38,7 @@ type Queries interface {
 	Handle(ctx context.Context, c query.Caller, r *dicomnet.Request) (dicomnet.Reply, error)
 	// Moved returns the deliveries of an instance that somebody's C-MOVE asked for, and whether it is one.
 	Moved(a instance.Arrival) (list []instance.Delivery, ok bool)
-	// Kept is told of an instance that a C-MOVE asked for.
+	// Kept is told of each instance that is kept, whatever its verdict: a C-MOVE may have asked for it.
 	Kept(a instance.Arrival, r instance.Record)
 }
 
@@ -182,7 +182,7 @@ func (o *operation) store(ctx context.Context, b *binding.Bound, c *dimse.Comman
 	out, err := s.g.Store(ctx, a, o.r.Data)
 	o.bytes = o.r.Data.Size()
 	if err != nil { // the association is ending
-		o.why = classify(err, s.d.secure)
+		o.why = classify(err, s.d.secure, s.g.now())
 		return dicomnet.Reply{Status: statusFault, Comment: "not received whole"}
 	}
 	status := dimse.Status(out.Status)

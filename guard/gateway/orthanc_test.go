@@ -16,6 +16,7 @@ import (
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/trust"
@@ -25,8 +26,8 @@ import (
 // TestOrthancBehindTheGatewayOverTLS has an archive that speaks TLS both ways: asked by the gateway, and
 // sending to it what a C-MOVE asked for.
 func TestOrthancBehindTheGatewayOverTLS(t *testing.T) {
-	need(t, "Orthanc", "findscu", "movescu")
-	port := freePort(t)
+	gatewaytest.Need(t, "Orthanc", "findscu", "movescu")
+	port := gatewaytest.FreePort(t)
 	cfg := query.Default()
 	cfg.Archives = []query.Archive{{Name: "pacs", Address: "127.0.0.1:" + port, CalledAE: "PACS", TLS: true, Device: "pacs", Operations: []string{"find", "move"}}}
 	cfg.Destinations = []query.Destination{{AE: "XR1", Destination: "xr"}}
@@ -48,31 +49,31 @@ func TestOrthancBehindTheGatewayOverTLS(t *testing.T) {
 	config := fmt.Sprintf(`{"Name": "Lindenhof PACS (fictional)", "StorageDirectory": %q, "IndexDirectory": %q, "DicomAet": "PACS", "DicomPort": %s, "HttpServerEnabled": false, "Plugins": [],
 		"DicomCheckCalledAet": true, "DicomAlwaysAllowFind": true, "DicomAlwaysAllowMove": true, "SynchronousCMove": true,
 		"DicomTlsEnabled": true, "DicomTlsCertificate": %q, "DicomTlsPrivateKey": %q, "DicomTlsTrustedCertificates": %q,
-		"DicomModalities": {"gateway": {"AET": "ASEPSIS", "Host": "127.0.0.1", "Port": %s, "UseDicomTls": true}}}`, dir, dir, port, own.cert, own.key, own.ca, p.port(KindTLS))
+		"DicomModalities": {"gateway": {"AET": "ASEPSIS", "Host": "127.0.0.1", "Port": %s, "UseDicomTls": true}}}`, dir, dir, port, own.Cert, own.Key, own.CA, p.port(KindTLS))
 	path := filepath.Join(dir, "orthanc.json")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, dir, port, "Orthanc", path)
+	gatewaytest.Start(t, dir, "Orthanc", path).Listening(port)
 
-	data := dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 4096)
+	data := dataset(t, gatewaytest.CTStorage, "1.2.3.1", "FICT-0001", 4096)
 	client, err := p.trust(identity.DICOMNode, "ct-9").Client(trust.ClientOptions{Device: "pacs"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &dicomnet.Dialer{CallingAE: "ASEPSIS", CalledAE: "PACS", Handshake: client.Handshake, Contexts: []dicomnet.Proposal{{AbstractSyntax: ctStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
+	d := &dicomnet.Dialer{CallingAE: "ASEPSIS", CalledAE: "PACS", Handshake: client.Handshake, Contexts: []dicomnet.Proposal{{AbstractSyntax: gatewaytest.CTStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
 	a, err := d.Dial(t.Context(), "127.0.0.1:"+port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(data)}); err != nil {
+	if _, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(data)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(program string, args ...string) string {
-		out, _ := peer(t, program, slices.Concat([]string{"-v", "-S", "-aet", "WS1", "-aec", "ASEPSIS"}, args, []string{"-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.826.0.1.3680043.8.498.1", "127.0.0.1", p.port(KindPlain)})...)
+		out, _ := gatewaytest.Run(t, program, slices.Concat([]string{"-v", "-S", "-aet", "WS1", "-aec", "ASEPSIS"}, args, []string{"-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.826.0.1.3680043.8.498.1", "127.0.0.1", p.port(KindPlain)})...)
 		return out
 	}
 	if out := ask("findscu", "-k", "PatientID"); !strings.Contains(out, "FICT-0001") {
@@ -86,7 +87,7 @@ func TestOrthancBehindTheGatewayOverTLS(t *testing.T) {
 }
 
 func TestEverySenderOfDCMTKIsTaken(t *testing.T) {
-	need(t, "storescu", "dcmsend")
+	gatewaytest.Need(t, "storescu", "dcmsend")
 	p := newPlace(t, options{})
 	d := p.enrol(identity.DICOMNode, "ct-1")
 	for i, c := range []struct {
@@ -108,9 +109,9 @@ func TestEverySenderOfDCMTKIsTaken(t *testing.T) {
 		if c.plain {
 			args = append(args, "-aet", "US1", "127.0.0.1", p.port(KindPlain), path)
 		} else {
-			args = append(append(args, d.tls()...), "-aet", "CT1", "127.0.0.1", p.port(KindTLS), path)
+			args = append(append(args, d.TLS()...), "-aet", "CT1", "127.0.0.1", p.port(KindTLS), path)
 		}
-		if out, err := peer(t, c.program, args...); err != nil || len(p.vault.all()) != i+1 {
+		if out, err := gatewaytest.Run(t, c.program, args...); err != nil || len(p.vault.all()) != i+1 {
 			t.Errorf("%s %v: %v\n%s", c.program, c.args, err, out)
 		}
 	}

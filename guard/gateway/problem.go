@@ -3,12 +3,15 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/prove/identity/trust"
@@ -63,6 +66,7 @@ const (
 	ArchiveAway      = "archive-unreachable"
 	ArchiveRefused   = "archive-refused"
 	QueryRefused     = "query-refused"
+	MoveRefused      = "move-destination-not-allowed"
 	Aborted          = "aborted"
 	TimedOut         = "timeout"
 	BrokenProtocol   = "protocol-violation"
@@ -96,8 +100,16 @@ func denied(d *trust.Denied) *Problem {
 	return p
 }
 
+// outOfTime is of a certificate whose time it is not. Its name was not proved, so its number stands for it.
+func outOfTime(c *x509.Certificate, now time.Time) *Problem {
+	if now.Before(c.NotBefore) {
+		return &Problem{Code: NotYetValid, What: fmt.Sprintf("the peer's certificate %x is valid from %s on", c.SerialNumber, c.NotBefore.UTC().Format(time.RFC3339)), Tip: "compare the clocks of the gateway, the device and the authority", Identity: true}
+	}
+	return &Problem{Code: Expired, What: fmt.Sprintf("the peer's certificate %x ended at %s", c.SerialNumber, c.NotAfter.UTC().Format(time.RFC3339)), Tip: "renew it: asepsis ca list says whose it is; where it is not that old, compare clocks", Identity: true}
+}
+
 // classify says what ended a connection, nil when nothing went wrong. secure says whether the listener speaks TLS.
-func classify(err error, secure bool) *Problem {
+func classify(err error, secure bool, now time.Time) *Problem {
 	var (
 		own      *Problem
 		no       *trust.Denied
@@ -105,6 +117,7 @@ func classify(err error, secure bool) *Problem {
 		aborted  *dicomnet.AbortedError
 		protocol *dicomnet.ProtocolError
 		fault    *dicomnet.PanicError
+		invalid  x509.CertificateInvalidError
 		header   tls.RecordHeaderError
 		unknown  *tls.CertificateVerificationError
 		alert    tls.AlertError
@@ -117,6 +130,8 @@ func classify(err error, secure bool) *Problem {
 		return own
 	case errors.As(err, &no):
 		return denied(no)
+	case errors.As(err, &unknown) && errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return outOfTime(invalid.Cert, now)
 	case errors.As(err, &unknown):
 		return &Problem{Code: Untrusted, What: err.Error(), Tip: "its certificate must be of this site's authority", Identity: true}
 	case errors.As(err, &fault):
@@ -138,6 +153,9 @@ func classify(err error, secure bool) *Problem {
 		return tlsHeader(header, err, hint)
 	case secure && strings.Contains(err.Error(), "didn't provide a certificate"):
 		return denied(&trust.Denied{Why: trust.NoCertificate, Text: "it has no certificate"})
+	case secure && strings.HasPrefix(err.Error(), "TLS handshake") && strings.HasSuffix(err.Error(), "bad record MAC"):
+		// With TLS 1.3 OpenSSL says in clear that it does not take a certificate, when crypto/tls takes everything for encrypted.
+		return &Problem{Code: GatewayDistrust, What: "the peer broke off the handshake when it had seen the gateway's certificate", Tip: "the device does not take the gateway's certificate: give it the site's root (asepsis ca show --pem)"}
 	case errors.As(err, &alert), secure && strings.Contains(err.Error(), "remote error"):
 		return &Problem{Code: GatewayDistrust, What: err.Error(), Tip: "the device does not take the gateway's certificate, or no version of TLS is common: give it the site's root (asepsis ca show --pem)"}
 	case errors.Is(err, ul.ErrType):
@@ -147,7 +165,7 @@ func classify(err error, secure bool) *Problem {
 	case errors.As(err, &protocol) && errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return &Problem{Code: ConnectionLost, What: err.Error(), Tip: "what was not acknowledged is sent again by the device"}
 	case errors.As(err, &protocol):
-		return &Problem{Code: BrokenProtocol, What: err.Error(), Tip: hint}
+		return &Problem{Code: BrokenProtocol, What: err.Error(), Tip: cmp.Or(hint, "the device breaks PS3.8 or PS3.7: its manufacturer must see to it; a capture of the connection shows what it sent")}
 	case secure && strings.HasPrefix(err.Error(), "TLS"):
 		return &Problem{Code: TLSFailed, What: err.Error(), Tip: "versions and cipher suites must have one in common: TLS 1.2 with ECDHE and AES-GCM, or TLS 1.3"}
 	}

@@ -3,19 +3,22 @@
 package gateway
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 )
 
-// TestEveryRefusalIsNamedOnBothSides has DCMTK come in every wrong way.
+// TestEveryRefusalIsNamedOnBothSides has real clients come in every wrong way, and finds that the page, the
+// source and this test know the same ways.
 func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
-	need(t, "echoscu", "storescu", "openssl", "curl")
+	gatewaytest.Need(t, "echoscu", "storescu", "openssl", "curl")
 	p := newPlace(t, options{bindings: []control.Binding{
 		ct(),
 		{Device: "ct-far", CallingAE: []string{"FAR"}, Addresses: []string{"10.99.0.0/16"}, Operations: []string{"echo"}},
@@ -26,16 +29,17 @@ func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
 	scanner, far, ws, silent := p.enrol(identity.DICOMNode, "ct-1"), p.enrol(identity.DICOMNode, "ct-far"), p.enrol(identity.DICOMNode, "ws-1"), p.enrol(identity.DICOMNode, "silent")
 	stranger, headless := p.enrol(identity.DICOMNode, "nobody-knows"), p.enrol(identity.APIClient, "tool-1")
 	gone := p.enrol(identity.DICOMNode, "ct-1")
-	if _, err := p.site.Revoke(t.Context(), identity.Revocation{Serials: []string{gone.serial}, Reason: identity.KeyCompromise}); err != nil {
+	if _, err := p.site.Revoke(t.Context(), identity.Revocation{Serials: []string{gone.Serial}, Reason: identity.KeyCompromise}); err != nil {
 		t.Fatal(err)
 	}
 	other := &place{t: t, site: identitytest.New(t, identitytest.Options{})}
 	foreign := other.enrol(identity.DICOMNode, "ct-1")
-	foreign.ca = scanner.ca // it trusts the gateway, and is of another hospital
+	foreign.CA = scanner.CA // it trusts the gateway, and is of another hospital
 
 	ctImage, _ := image(t, "1.2.3.1", "FICT-0001")
-	mr := file(t, mrStorage, "1.2.3.2", dataset(t, mrStorage, "1.2.3.2", "FICT-0001", 512))
+	mr := gatewaytest.File(t, gatewaytest.MRStorage, "1.2.3.2", dataset(t, gatewaytest.MRStorage, "1.2.3.2", "FICT-0001", 512))
 
+	met := map[string]bool{}
 	for name, c := range map[string]struct {
 		door    string
 		program string
@@ -45,24 +49,25 @@ func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
 		device  string
 		reason  string // of the event, when an association was rejected
 	}{
-		"TLS on the plain port":          {KindPlain, "echoscu", slices.Concat(scanner.tls(), []string{"-aet", "CT1", "-aec", "ASEPSIS"}), "unexpected message", TLSOnPlain, "", ""},
+		"TLS on the plain port":          {KindPlain, "echoscu", slices.Concat(scanner.TLS(), []string{"-aet", "CT1", "-aec", "ASEPSIS"}), "unexpected message", TLSOnPlain, "", ""},
 		"plain on the TLS port":          {KindTLS, "echoscu", []string{"-aet", "CT1", "-aec", "ASEPSIS"}, "reject", PlainOnTLS, "", ""},
 		"a browser on the plain port":    {KindPlain, "curl", []string{"-s", "-S", "-i", "--fail-with-body", "http://127.0.0.1:PORT"}, "this is a dicom (dimse) port", HTTPOnDICOM, "", ""},
-		"a browser on the TLS port":      {KindTLS, "curl", []string{"-s", "-S", "-i", "http://127.0.0.1:PORT"}, "curl:", HTTPOnDICOM, "", ""},
-		"no certificate":                 {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-connect", "127.0.0.1:PORT"}, "alert certificate required", NoCertificate, "", ""},
-		"a certificate of another site":  {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-cert", foreign.cert, "-key", foreign.key, "-connect", "127.0.0.1:PORT"}, "alert unknown ca", Untrusted, "", ""},
-		"a revoked certificate":          {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-cert", gone.cert, "-key", gone.key, "-connect", "127.0.0.1:PORT"}, "alert bad certificate", Revoked, "ct-1", ""},
-		"a certificate of another sort":  {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.ca, "-cert", headless.cert, "-key", headless.key, "-connect", "127.0.0.1:PORT"}, "alert bad certificate", WrongProfile, "tool-1", ""},
-		"a device that is not bound":     {KindTLS, "echoscu", slices.Concat(stranger.tls(), []string{"-aet", "CT1", "-aec", "ASEPSIS"}), "calling ae title not recognized", UnboundDevice, "nobody-knows", "1/1/3"},
-		"another device's AE title":      {KindTLS, "echoscu", slices.Concat(ws.tls(), []string{"-aet", "CT1", "-aec", "OTHER"}), "calling ae title not recognized", UnknownCalling, "ws-1", "1/1/3"},
-		"an AE title in another case":    {KindTLS, "echoscu", slices.Concat(scanner.tls(), []string{"-aet", "ct1", "-aec", "ASEPSIS"}), "calling ae title not recognized", UnknownCalling, "ct-1", "1/1/3"},
-		"a called AE title that is none": {KindTLS, "echoscu", slices.Concat(scanner.tls(), []string{"-aet", "CT1", "-aec", "PACS"}), "called ae title not recognized", UnknownCalled, "ct-1", "1/1/7"},
-		"a called AE title of others":    {KindTLS, "echoscu", slices.Concat(ws.tls(), []string{"-aet", "WS1", "-aec", "ASEPSIS"}), "called ae title not recognized", UnboundCalled, "ws-1", "1/1/7"},
-		"an address that is not its own": {KindTLS, "echoscu", slices.Concat(far.tls(), []string{"-aet", "FAR", "-aec", "ASEPSIS"}), "calling ae title not recognized", WrongAddress, "ct-far", "1/1/3"},
+		"a browser on the TLS port":      {KindTLS, "curl", []string{"-s", "-S", "-i", "--fail-with-body", "http://127.0.0.1:PORT"}, "this is a port for dicom over tls", HTTPOnDICOM, "", ""},
+		"no certificate":                 {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.CA, "-connect", "127.0.0.1:PORT"}, "alert certificate required", NoCertificate, "", ""},
+		"a certificate of another site":  {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.CA, "-cert", foreign.Cert, "-key", foreign.Key, "-connect", "127.0.0.1:PORT"}, "alert unknown ca", Untrusted, "", ""},
+		"a revoked certificate":          {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.CA, "-cert", gone.Cert, "-key", gone.Key, "-connect", "127.0.0.1:PORT"}, "alert bad certificate", Revoked, "ct-1", ""},
+		"a certificate of another sort":  {KindTLS, "openssl", []string{"s_client", "-ign_eof", "-CAfile", scanner.CA, "-cert", headless.Cert, "-key", headless.Key, "-connect", "127.0.0.1:PORT"}, "alert bad certificate", WrongProfile, "tool-1", ""},
+		"a device that is not bound":     {KindTLS, "echoscu", slices.Concat(stranger.TLS(), []string{"-aet", "CT1", "-aec", "ASEPSIS"}), "calling ae title not recognized", UnboundDevice, "nobody-knows", "1/1/3"},
+		"another device's AE title":      {KindTLS, "echoscu", slices.Concat(ws.TLS(), []string{"-aet", "CT1", "-aec", "OTHER"}), "calling ae title not recognized", UnknownCalling, "ws-1", "1/1/3"},
+		"an AE title in another case":    {KindTLS, "echoscu", slices.Concat(scanner.TLS(), []string{"-aet", "ct1", "-aec", "ASEPSIS"}), "calling ae title not recognized", UnknownCalling, "ct-1", "1/1/3"},
+		"a called AE title that is none": {KindTLS, "echoscu", slices.Concat(scanner.TLS(), []string{"-aet", "CT1", "-aec", "PACS"}), "called ae title not recognized", UnknownCalled, "ct-1", "1/1/7"},
+		"a called AE title of others":    {KindTLS, "echoscu", slices.Concat(ws.TLS(), []string{"-aet", "WS1", "-aec", "ASEPSIS"}), "called ae title not recognized", UnboundCalled, "ws-1", "1/1/7"},
+		"an address that is not its own": {KindTLS, "echoscu", slices.Concat(far.TLS(), []string{"-aet", "FAR", "-aec", "ASEPSIS"}), "calling ae title not recognized", WrongAddress, "ct-far", "1/1/3"},
 		"a plain device that is unknown": {KindPlain, "echoscu", []string{"-aet", "STRANGER", "-aec", "ASEPSIS"}, "calling ae title not recognized", UnknownCalling, "", "1/1/3"},
-		"an operation that is not its":   {KindTLS, "echoscu", slices.Concat(silent.tls(), []string{"-aet", "SILENT", "-aec", "ASEPSIS"}), "no acceptable presentation contexts", NothingAllowed, "silent", ""},
-		"a SOP class that is not its":    {KindTLS, "storescu", slices.Concat(scanner.tls(), []string{"-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", "PORT", mr}), "no presentation context for: (mr)", NothingAllowed, "ct-1", ""},
+		"an operation that is not its":   {KindTLS, "echoscu", slices.Concat(silent.TLS(), []string{"-aet", "SILENT", "-aec", "ASEPSIS"}), "no acceptable presentation contexts", NothingAllowed, "silent", ""},
+		"a SOP class that is not its":    {KindTLS, "storescu", slices.Concat(scanner.TLS(), []string{"-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", "PORT", mr}), "no presentation context for: (mr)", NothingAllowed, "ct-1", ""},
 	} {
+		met[c.problem] = true
 		t.Run(name, func(t *testing.T) {
 			port := p.port(c.door)
 			args := slices.Clone(c.args)
@@ -76,31 +81,44 @@ func TestEveryRefusalIsNamedOnBothSides(t *testing.T) {
 				args = append([]string{"-v"}, args...)
 			}
 			before, events := len(p.ended()), len(p.seen())
-			out, err := peer(t, c.program, args...)
+			out, err := gatewaytest.Run(t, c.program, args...)
 			if err == nil || !strings.Contains(strings.ToLower(out), c.want) {
 				t.Errorf("the peer was not told %q: %v\n%s", c.want, err, out)
 			}
-			until(t, "the end of it to be shown", func() bool { return len(p.ended()) > before })
+			gatewaytest.Until(t, "the end of it to be shown", func() bool { return len(p.ended()) > before })
 			shown := p.ended()[before:]
 			got := shown[len(shown)-1]
-			if !slices.Contains(strings.Split(c.problem, "|"), got.Problem) || got.Device != c.device {
+			if got.Problem != c.problem || got.Device != c.device {
 				t.Errorf("want %s of %q, the list has\n%s", c.problem, c.device, sprint(shown))
 			}
 			if got.What == "" || (got.Hint == "" && got.Problem != Aborted) {
 				t.Errorf("no words for it: %+v", got)
 			}
 			found := slices.ContainsFunc(p.seen()[events:], func(e *event.Event) bool {
-				return e.Status == event.StatusFailure && strings.HasPrefix(e.StatusDetail, "gateway: ") && slices.Contains(strings.Split(c.problem, "|"), strings.TrimPrefix(e.StatusDetail, "gateway: ")) && (c.reason == "" || e.StatusCode == c.reason) && e.Flow.CommunityID != ""
+				return e.Status == event.StatusFailure && e.StatusDetail == "gateway: "+c.problem && (c.reason == "" || e.StatusCode == c.reason) && e.Flow.CommunityID != ""
 			})
 			if !found {
 				t.Errorf("no event says so: %s", sprintEvents(p.seen()[events:]))
 			}
 		})
 	}
+	for code, meet := range meetings() {
+		met[code] = true
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			if got := meet(t); got.Problem != code || got.What == "" || got.Hint == "" {
+				t.Errorf("want %s, the list has %s: %s (%s)", code, got.Problem, got.What, got.Hint)
+			}
+		})
+	}
+	page, source := codesOfThePage(t), codesOfTheSource(t)
+	if want := slices.Sorted(maps.Keys(met)); !slices.Equal(page, want) || !slices.Equal(source, want) {
+		t.Errorf("met by clients %q\non the page    %q\nin the source  %q", want, page, source)
+	}
 	if len(p.vault.all()) != 0 {
 		t.Errorf("something was kept: %+v", p.vault.all())
 	}
-	out, err := peer(t, "storescu", slices.Concat([]string{"-v"}, scanner.tls(), []string{"-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS), ctImage})...)
+	out, err := gatewaytest.Run(t, "storescu", slices.Concat([]string{"-v"}, scanner.TLS(), []string{"-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS), ctImage})...)
 	if err != nil || len(p.vault.all()) != 1 {
 		t.Errorf("after all that the good one is not taken: %v\n%s", err, out)
 	}
@@ -115,12 +133,12 @@ func sprintEvents(list []*event.Event) string {
 }
 
 func TestWhatEndsOneAssociationHarmsNoOther(t *testing.T) {
-	need(t, "echoscu")
+	gatewaytest.Need(t, "echoscu")
 	p := newPlace(t, options{})
 	scanner := p.enrol(identity.DICOMNode, "ct-1")
 	for range 3 {
-		_, _ = peer(t, "echoscu", "127.0.0.1", p.port(KindTLS))
-		if out, err := peer(t, "echoscu", append(scanner.tls(), "-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS))...); err != nil {
+		_, _ = gatewaytest.Run(t, "echoscu", "127.0.0.1", p.port(KindTLS))
+		if out, err := gatewaytest.Run(t, "echoscu", append(scanner.TLS(), "-aet", "CT1", "-aec", "ASEPSIS", "127.0.0.1", p.port(KindTLS))...); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}

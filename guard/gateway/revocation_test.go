@@ -10,6 +10,7 @@ import (
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -23,7 +24,7 @@ func (p *place) dialer(device string) *dicomnet.Dialer {
 		p.t.Fatal(err)
 	}
 	return &dicomnet.Dialer{CallingAE: "CT1", CalledAE: "ASEPSIS", Handshake: client.Handshake,
-		Contexts: []dicomnet.Proposal{{AbstractSyntax: ctStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
+		Contexts: []dicomnet.Proposal{{AbstractSyntax: gatewaytest.CTStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
 }
 
 // halfway reads a data set, and stops in the middle until it may go on.
@@ -65,15 +66,15 @@ func TestARevocationDuringATransferDoesWhatTheBindingSays(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Abort()
-			data := dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 1<<20)
+			data := dataset(t, gatewaytest.CTStorage, "1.2.3.1", "FICT-0001", 1<<20)
 			h := &halfway{first: bytes.NewReader(data[:len(data)/2]), rest: bytes.NewReader(data[len(data)/2:]), reached: make(chan struct{}), on: make(chan struct{})}
 			stored := make(chan error, 1)
 			go func() {
-				_, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: h})
+				_, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: h})
 				stored <- err
 			}()
 			<-h.reached
-			until(t, "the transfer to be under way", func() bool {
+			gatewaytest.Until(t, "the transfer to be under way", func() bool {
 				p.mu.Lock()
 				defer p.mu.Unlock()
 				for _, x := range p.shown {
@@ -97,14 +98,14 @@ func TestARevocationDuringATransferDoesWhatTheBindingSays(t *testing.T) {
 			if n := len(p.vault.all()); (n == 1) != c.first {
 				t.Errorf("%d instances are kept", n)
 			}
-			_, err = a.Store(t.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: "1.2.3.2", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(dataset(t, ctStorage, "1.2.3.2", "FICT-0001", 512))})
+			_, err = a.Store(t.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3.2", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(dataset(t, gatewaytest.CTStorage, "1.2.3.2", "FICT-0001", 512))})
 			if (err == nil) != c.next {
 				t.Errorf("the next instance: %v", err)
 			}
 			if c.next {
 				return
 			}
-			until(t, "the end", func() bool { return len(p.ended()) == 1 })
+			gatewaytest.Until(t, "the end", func() bool { return len(p.ended()) == 1 })
 			if got := p.ended()[0]; got.Problem != CutOff || got.Device != "ct-1" {
 				t.Errorf("%+v", got)
 			}
@@ -123,7 +124,7 @@ func TestABindingThatIsTakenAwayEndsTheAssociationWithTheNextRequest(t *testing.
 	}
 	defer a.Abort()
 	send := func(uid string) error {
-		_, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(dataset(t, ctStorage, uid, "FICT-0001", 512))})
+		_, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(dataset(t, gatewaytest.CTStorage, uid, "FICT-0001", 512))})
 		return err
 	}
 	if err := send("1.2.3.1"); err != nil {
@@ -137,7 +138,7 @@ func TestABindingThatIsTakenAwayEndsTheAssociationWithTheNextRequest(t *testing.
 		t.Errorf("it is told %v", err)
 	}
 	<-a.Done()
-	until(t, "the end", func() bool { return len(p.ended()) == 1 })
+	gatewaytest.Until(t, "the end", func() bool { return len(p.ended()) == 1 })
 	if got := p.ended()[0]; got.Problem != UnboundDevice {
 		t.Errorf("%+v", got)
 	}
@@ -153,15 +154,15 @@ func TestACommandForAnotherClassThanItsContextIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Abort()
-	pc, err := a.Info().Select(ctStorage, false)
+	pc, err := a.Info().Select(gatewaytest.CTStorage, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rsp, err := a.Do(t.Context(), pc.ID, storeCommand(mrStorage, "1.2.3.1"), bytes.NewReader(dataset(t, mrStorage, "1.2.3.1", "FICT-0001", 512)), nil)
+	rsp, err := a.Do(t.Context(), pc.ID, storeCommand(gatewaytest.MRStorage, "1.2.3.1"), bytes.NewReader(dataset(t, gatewaytest.MRStorage, "1.2.3.1", "FICT-0001", 512)), nil)
 	if err != nil || rsp.Status != statusClass {
 		t.Errorf("%v, %v", rsp.Status, err)
 	}
-	rsp, err = a.Do(t.Context(), pc.ID, storeCommand(ctStorage, "../../etc/passwd"), bytes.NewReader(dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 512)), nil)
+	rsp, err = a.Do(t.Context(), pc.ID, storeCommand(gatewaytest.CTStorage, "../../etc/passwd"), bytes.NewReader(dataset(t, gatewaytest.CTStorage, "1.2.3.1", "FICT-0001", 512)), nil)
 	if err != nil || rsp.Status != statusInstance {
 		t.Errorf("%v, %v", rsp.Status, err)
 	}

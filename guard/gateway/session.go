@@ -175,7 +175,7 @@ func (s *session) end(e *dicomnet.End) {
 		}
 	}
 	if p == nil {
-		p = classify(e.Err, s.d.secure)
+		p = classify(e.Err, s.d.secure, s.g.now())
 	}
 	if e.Association != nil {
 		if n := s.nothing(p); n != nil {
@@ -218,7 +218,7 @@ func (g *Gateway) trouble(a control.Association, p *Problem) {
 
 // turnedAway is a connection that never asked for an association.
 func (d *door) turnedAway(e *dicomnet.End) {
-	p := classify(e.Err, d.secure)
+	p := classify(e.Err, d.secure, d.g.now())
 	if p == nil {
 		return
 	}

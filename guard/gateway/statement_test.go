@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 )
 
@@ -19,7 +20,7 @@ func TestEveryRecordMakesStatementsThatTheLedgerTakes(t *testing.T) {
 	for i := range instance.MaxHits + 1 {
 		hits = append(hits, instance.Hit{Rule: fmt.Sprintf("family.rule-%d-%s", i, strings.Repeat("x", 40)), Verdict: instance.Sanitise, Path: strings.Repeat("(0040,A730)[12].", 8) + fmt.Sprintf("(0040,%04X)", i), Why: "Because."})
 	}
-	full := instance.Record{Number: 1<<53 - 1, Received: time.Date(2027, 1, 31, 8, 0, 0, 1, time.UTC), SOPClass: ctStorage, SOPInstance: "1.2.3", TransferSyntax: "1.2.840.10008.1.2.1", DataSet: strings.Repeat("ab", 32), Pixel: strings.Repeat("cd", 32),
+	full := instance.Record{Number: 1<<53 - 1, Received: time.Date(2027, 1, 31, 8, 0, 0, 1, time.UTC), SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3", TransferSyntax: "1.2.840.10008.1.2.1", DataSet: strings.Repeat("ab", 32), Pixel: strings.Repeat("cd", 32),
 		Bytes: 1 << 40, Policy: strings.Repeat("ef", 32), Hits: hits, Verdict: instance.Quarantine,
 		Sender: instance.Sender{Way: instance.DIMSE, Device: strings.Repeat("d", 128), Certificate: strings.Repeat("01", 32), CallingAE: "CT 1 (OLD)", CalledAE: "ASEPSIS", Address: "10.0.0.7", TLS: "TLSv1.3", Association: random(8), Theatre: strings.Repeat("t", 128)}}
 	for _, state := range []instance.State{instance.Accepted, instance.Quarantined, instance.Released, instance.Destroyed, instance.Replaced, instance.Refused} {

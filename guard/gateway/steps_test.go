@@ -17,6 +17,7 @@ import (
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/prove/identity"
@@ -51,8 +52,8 @@ func informed(t testing.TB, cfg query.Config, d query.Deps, bindings []control.B
 }
 
 func TestAWorklistIsPassedOnAndItsPatientsAreExpected(t *testing.T) {
-	need(t, "wlmscpfs", "findscu")
-	dir, port := t.TempDir(), freePort(t)
+	gatewaytest.Need(t, "wlmscpfs", "findscu")
+	dir, port := t.TempDir(), gatewaytest.FreePort(t)
 	if err := os.MkdirAll(filepath.Join(dir, "RIS"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -82,14 +83,14 @@ func TestAWorklistIsPassedOnAndItsPatientsAreExpected(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start(t, dir, port, "wlmscpfs", "-dfr", "-dfp", dir, port)
+	gatewaytest.Start(t, dir, "wlmscpfs", "-dfr", "-dfp", dir, port).Listening(port)
 	cfg := query.Default()
 	cfg.Archives = []query.Archive{{Name: "ris", Address: "127.0.0.1:" + port, CalledAE: "RIS", Operations: []string{"worklist"}}}
 	bound := ct()
 	bound.Operations = append(bound.Operations, "worklist")
 	p, proxy := informed(t, cfg, query.Deps{}, []control.Binding{bound})
 	d := p.enrol(identity.DICOMNode, "ct-1")
-	out, err := peer(t, "findscu", append(append([]string{"-v", "-W"}, d.tls()...), "-aet", "CT1", "-aec", "ASEPSIS", "-k", "PatientName", "-k", "PatientID", "-k", "(0040,0100)[0].Modality=CT", "-k", "(0040,0100)[0].ScheduledStationAETitle=CT1", "127.0.0.1", p.port(KindTLS))...)
+	out, err := gatewaytest.Run(t, "findscu", append(append([]string{"-v", "-W"}, d.TLS()...), "-aet", "CT1", "-aec", "ASEPSIS", "-k", "PatientName", "-k", "PatientID", "-k", "(0040,0100)[0].Modality=CT", "-k", "(0040,0100)[0].ScheduledStationAETitle=CT1", "127.0.0.1", p.port(KindTLS))...)
 	if err != nil || !strings.Contains(out, "FICT-0007") {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -209,7 +210,7 @@ func commitRequest(t testing.TB, uids ...string) io.Reader {
 	var items []func()
 	for _, uid := range uids {
 		items = append(items, func() {
-			w.Text(0x00081150, dicom.UI, ctStorage)
+			w.Text(0x00081150, dicom.UI, gatewaytest.CTStorage)
 			w.Text(0x00081155, dicom.UI, uid)
 		})
 	}
@@ -246,7 +247,7 @@ func TestResponsibilityIsTakenWhenEveryDestinationHasIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Abort()
-			if _, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(dataset(t, ctStorage, "1.2.3.1", "FICT-0001", 512))}); err != nil {
+			if _, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: "1.2.3.1", TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(dataset(t, gatewaytest.CTStorage, "1.2.3.1", "FICT-0001", 512))}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := a.Action(t.Context(), dicomnet.Object{SOPClass: dicom.UIDStorageCommitmentPush, SOPInstance: "1.2.840.10008.1.20.1.1", Type: 1, Data: commitRequest(t, "1.2.3.1")}, nil); err != nil {
@@ -274,10 +275,10 @@ func TestResponsibilityIsTakenWhenEveryDestinationHasIt(t *testing.T) {
 				if got != c.want {
 					t.Errorf("reported %s, want %s", got, c.want)
 				}
-			case <-time.After(patience):
+			case <-time.After(gatewaytest.Patience):
 				t.Fatal("nothing was reported")
 			}
-			until(t, "the request to be forgotten", func() bool {
+			gatewaytest.Until(t, "the request to be forgotten", func() bool {
 				kept, _ := os.ReadDir(filepath.Join(p.dir, "commitments"))
 				return len(kept) == 0
 			})
@@ -307,7 +308,7 @@ func TestAReportGoesToWhereTheDeviceListens(t *testing.T) {
 		if got != "2 failed=true" {
 			t.Errorf("of what was never sent it is reported %s", got)
 		}
-	case <-time.After(patience):
+	case <-time.After(gatewaytest.Patience):
 		t.Fatal("nothing was reported")
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/wire/atna"
+	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
 
 // Bounds of what is gathered.
@@ -36,6 +38,9 @@ func (r *Room) Association(a control.Association) {
 	r.enqueue(a)
 }
 
+// Asked tells of a C-FIND that was answered or refused. It returns at once.
+func (r *Room) Asked(q query.Asked) { r.enqueue(q) }
+
 // Web tells of a DICOMweb request that has ended. It returns at once.
 func (r *Room) Web(a dicomweb.Activity) { r.enqueue(a) }
 
@@ -45,6 +50,18 @@ func (r *Room) Decided(h control.Held, d control.Decide) { r.enqueue(decision{h,
 type decision struct {
 	held control.Held
 	say  control.Decide
+}
+
+// StepEnded tells that a person ended a procedure step that its device left open: the room's images are not
+// compared with its patient any more. It returns at once.
+func (r *Room) StepEnded(s control.ProcedureStep) { r.enqueue(s) }
+
+// Dropped tells that a person gave up for good what a destination did not take. It returns at once.
+func (r *Room) Dropped(d control.Drop, done control.Dropped) { r.enqueue(drop{d, done}) }
+
+type drop struct {
+	say  control.Drop
+	done control.Dropped
 }
 
 // enqueue never waits: who calls stands between a device and its answer.
@@ -146,10 +163,16 @@ func (g *gatherer) take(e any) {
 		g.record(&v)
 	case control.Association:
 		g.association(&v)
+	case query.Asked:
+		g.asked(&v)
 	case dicomweb.Activity:
 		g.web(&v)
 	case decision:
 		g.decision(&v)
+	case drop:
+		g.send(Alert{Kind: atna.RestrictedFunction, Reporter: g.r.self(), By: &Actor{ID: v.say.User}, Subject: v.say.Destination, Description: fmt.Sprintf("deliveries given up for good by a person: %d", v.done.Deliveries)})
+	case control.ProcedureStep:
+		g.send(Alert{At: v.Ended, Kind: atna.RestrictedFunction, Reporter: g.r.self(), By: &Actor{ID: v.By}, Subject: v.UID, Description: "the procedure step of " + v.Device + " in " + v.Theatre + " was ended by a person"})
 	}
 }
 
@@ -192,6 +215,11 @@ func (g *gatherer) record(rec *instance.Record) {
 		case instance.Delivered, instance.Committed:
 		case instance.Dead:
 			failed = "given up: " + d.Why
+		case instance.Dropped:
+			if d.Route != query.RouteGet {
+				continue
+			}
+			failed = d.Why
 		default:
 			continue
 		}
@@ -307,6 +335,18 @@ func (g *gatherer) association(a *control.Association) {
 		subject = host // the port differs each time
 	}
 	g.alert(Alert{At: a.Ended, Kind: atna.NodeAuthentication, Outcome: atna.SeriousFailure, Reporter: g.r.self(), Subject: subject, Description: a.Problem + ": " + a.What}, a.Problem)
+}
+
+// asked makes one message of a query: from the device to the gateway, which asked an archive in its place.
+func (g *gatherer) asked(q *query.Asked) {
+	a := Asked{At: q.At, From: sender(&q.Sender), To: g.r.self(), SOPClass: q.SOPClass, Keys: q.Keys, Matches: q.Matches}
+	if q.Sender.CalledAE != "" {
+		a.To.AETitles = []string{q.Sender.CalledAE}
+	}
+	if q.Problem != "" || q.Status.Category() == dimse.Failure {
+		a.Outcome, a.Why = atna.MinorFailure, q.Why
+	}
+	g.send(a)
 }
 
 func (g *gatherer) web(a *dicomweb.Activity) {

@@ -12,6 +12,7 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/guard/gateway/query"
 )
 
 func record(n uint64, at time.Time) instance.Record {
@@ -47,12 +48,15 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 	held.Hits = []instance.Hit{{Rule: "preamble.executable"}}
 	r.Record(held)
 	r.Decided(control.Held{Record: held}, control.Decide{Number: 101, Action: "destroy", User: "biomed", Reason: "Petra"})
+	r.Dropped(control.Drop{Destination: "old-pacs", User: "engineer", Reason: "Petra"}, control.Dropped{Deliveries: 212})
 	r.Association(control.Association{ID: "a-1", Ended: now})
 	r.Association(control.Association{ID: "a-3", Ended: now, Address: "10.0.0.9", Problem: "unknown-ae", What: "nothing is bound to the AE title"})
 	for n := range 1000 {
 		r.Association(control.Association{ID: "a-4", Ended: now, Address: fmt.Sprintf("10.0.0.10:%d", n+1), Problem: "tls-on-plain", What: "TLS on a plain port"})
 	}
 	r.Web(dicomweb.Activity{Service: "qido", Level: "studies", Keys: []string{"PatientID"}, Status: 200, Sender: held.Sender})
+	r.Asked(query.Asked{At: now, Sender: instance.Sender{Way: instance.DIMSE, Device: "ct-or-3", CallingAE: "CT_OR3", CalledAE: "ASEPSIS", Address: "10.0.0.1"}, SOPClass: "1.2.840.10008.5.1.4.31", Keys: []string{"ScheduledStationAETitle"}, Matches: 3})
+	r.Asked(query.Asked{At: now, Sender: instance.Sender{Way: instance.DIMSE, Device: "ct-or-3", CallingAE: "CT_OR3", CalledAE: "ASEPSIS", Address: "10.0.0.1"}, SOPClass: "1.2.840.10008.5.1.4.1.2.2.1", Keys: []string{"PatientName"}, Status: 0xC000, Problem: "query-refused", Why: "no key restricts it"})
 	r.Web(dicomweb.Activity{Service: "wado", Study: "1.2.3", Instances: 5, SOPClasses: []string{"1.2.840.10008.5.1.4.1.1.2"}, Status: 200, Sender: held.Sender})
 	r.Web(dicomweb.Activity{Service: "wado", Status: 451, Problem: "withheld", What: "1 of 2 instances", Sender: held.Sender})
 	stop()
@@ -75,6 +79,12 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 		if strings.Contains(m, base64.StdEncoding.EncodeToString([]byte("tls-on-plain: TLS on a plain port (999 times more)"))) {
 			id += " 999 more"
 		}
+		if strings.Contains(m, `UserID="engineer"`) && strings.Contains(m, base64.StdEncoding.EncodeToString([]byte("deliveries given up for good by a person: 212"))) {
+			id += " dropped"
+		}
+		if strings.Contains(m, `EventOutcomeIndicator="4"`) && id == "110112 ct" {
+			id += " refused"
+		}
 		if strings.Contains(m, "1 of 100 instances failed") {
 			id += " 1 failed"
 		}
@@ -83,7 +93,7 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 		}
 		got = append(got, id)
 	}
-	want := map[string]int{"110100": 2, "110102 ct": 2, "110104 ct 100 1 failed": 1, "110102 to xr": 1, "110104 to xr 100": 1, "110104 ct": 2, "110103": 1, "110113": 5, "110113 999 more": 1, "110112 ct": 1}
+	want := map[string]int{"110100": 2, "110102 ct": 2, "110104 ct 100 1 failed": 1, "110102 to xr": 1, "110104 to xr 100": 1, "110104 ct": 2, "110103": 1, "110113": 5, "110113 999 more": 1, "110113 dropped": 1, "110112 ct": 2, "110112 ct refused": 1}
 	have := map[string]int{}
 	for _, g := range got {
 		have[g]++

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // Sizes of a spool.
@@ -166,21 +168,13 @@ func (s *spool) rotate(least uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := durable.SyncDir(s.dir); err != nil {
 		return errors.Join(err, f.Close(), os.Remove(s.path(id)))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.segments = append(s.segments, &segment{id: id, f: f})
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // append takes a message, and returns when it is on the disk.

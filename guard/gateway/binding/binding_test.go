@@ -3,6 +3,8 @@
 package binding
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -10,6 +12,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/platform/config"
@@ -168,6 +172,70 @@ func TestAFileThatCannotBeUsedLeavesWhatWasInForce(t *testing.T) {
 	write("bindings: []\n# nobody")
 	if err := f.Reload(); err != nil || f.Problem() != nil || len(f.Set().All()) != 0 {
 		t.Errorf("%v, %v", err, f.Problem())
+	}
+}
+
+func TestAFileIsReadWhenItIsWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bindings.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(string(Format(one(func(*control.Binding) {}))))
+	synctest.Test(t, func(t *testing.T) {
+		f, err := Open(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Run(ctx) }()
+		after := func(looks int) int {
+			time.Sleep(time.Duration(looks) * lookEvery)
+			synctest.Wait()
+			return len(f.Set().All())
+		}
+		synctest.Wait()
+		time.Sleep(lookEvery / 2)
+		write("bindings: []\n") // as a copying program has it for a moment
+		if n := after(1); n != 1 {
+			t.Errorf("%d devices while it is being written", n)
+		}
+		write(string(Format(append(one(func(*control.Binding) {}), control.Binding{Device: "mr-1", CallingAE: []string{"MR1"}, Operations: []string{"echo"}}))))
+		if n := after(1); n != 1 {
+			t.Errorf("%d devices when it was written a moment ago", n)
+		}
+		if n := after(1); n != 2 {
+			t.Errorf("%d devices when it was written", n)
+		}
+		write("")
+		if n := after(3); n != 2 || f.Problem() == nil {
+			t.Errorf("%d devices when it is empty, %v", n, f.Problem())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhatWasWrittenByHandIsNotWrittenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bindings.yaml")
+	f, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byHand := Format(one(func(*control.Binding) {}))
+	if err := os.WriteFile(path, byHand, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Replace(nil, f.Revision()); !errors.Is(err, ErrRevision) {
+		t.Errorf("%v", err)
+	}
+	if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, byHand) {
+		t.Errorf("%v: %s", err, is)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,10 +20,12 @@ import (
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
-// lookEvery is how often the file is looked at.
-const lookEvery = 2 * time.Second
+// lookEvery is how often the file is looked at. It is read when it was the same twice: what is being written is not
+// taken for what is meant.
+const lookEvery = time.Second
 
 // content is the file.
 type content struct {
@@ -147,9 +148,13 @@ func Open(path string, log *slog.Logger) (*File, error) {
 }
 
 func (f *File) load() error {
+	f.stamp = f.look() // before it is read: what is written meanwhile is read again
 	text, err := os.ReadFile(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		text, err = Format(nil), nil
+	case err == nil && len(bytes.TrimSpace(text)) == 0:
+		err = config.Invalid("bindings", "bindings: [] binds nobody", "the file is empty: %s", f.path)
 	}
 	if err != nil {
 		return fmt.Errorf("bindings: %w", err)
@@ -158,7 +163,6 @@ func (f *File) load() error {
 	if err != nil {
 		return err
 	}
-	f.stamp = f.look()
 	f.set.Store(&inForce{s, revision(text)})
 	return nil
 }
@@ -197,13 +201,12 @@ func (f *File) Reload() error {
 	if f.look() == f.stamp {
 		return f.Problem()
 	}
-	was := f.Revision()
+	was, before := f.Revision(), f.Problem()
 	err := f.load()
 	f.problem.Store(&err)
 	if err != nil {
-		f.stamp = f.look() // said once for each change
 		f.log.Error("the bindings were not taken over; those before stay in force", "why", err)
-	} else if f.Revision() != was {
+	} else if f.Revision() != was || before != nil {
 		f.log.Info("bindings read again", "devices", len(f.Set().All()), "revision", f.Revision())
 	}
 	return err
@@ -211,6 +214,20 @@ func (f *File) Reload() error {
 
 // ErrRevision: somebody else changed the bindings in between.
 var ErrRevision = errors.New("the bindings were changed meanwhile")
+
+// Check returns ErrRevision where a change that was made from a revision would write over another.
+func (f *File) Check(from string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.check(from)
+}
+
+func (f *File) check(from string) error {
+	if from != "" && (from != f.Revision() || f.edited()) {
+		return ErrRevision
+	}
+	return nil
+}
 
 // Replace writes other bindings, durably, and puts them in force. revision is of those
 // that the change was made from; "" overwrites whatever is there.
@@ -224,10 +241,10 @@ func (f *File) Replace(list []control.Binding, from string) ([]control.Problem, 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if from != "" && from != f.Revision() {
-		return nil, ErrRevision
+	if err := f.check(from); err != nil {
+		return nil, err
 	}
-	if err := writeDurable(f.path, text); err != nil {
+	if err := durable.Write(f.path, text); err != nil {
 		return nil, fmt.Errorf("bindings: %w", err)
 	}
 	err := f.load()
@@ -235,38 +252,28 @@ func (f *File) Replace(list []control.Binding, from string) ([]control.Problem, 
 	return nil, err
 }
 
-// writeDurable replaces a file as a whole: after a power cut it is the old or the new one.
-func writeDurable(path string, text []byte) error {
-	dir := filepath.Dir(path)
-	t, err := os.CreateTemp(dir, ".bindings-*")
-	if err != nil {
-		return err
-	}
-	_, err = t.Write(text)
-	if err = errors.Join(err, t.Sync(), t.Close()); err == nil {
-		err = os.Rename(t.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(t.Name())
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+// edited reports whether somebody changed the file by hand since it was read: that must not be written over. One that
+// could not be used may be.
+func (f *File) edited() bool {
+	text, err := os.ReadFile(f.path)
+	return err == nil && f.Problem() == nil && revision(text) != f.Revision()
 }
 
 // Run reads the file again when it changes, until ctx ends.
 func (f *File) Run(ctx context.Context) error {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
+	before := f.look()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			_ = f.Reload() // reported by Problem
+			now := f.look()
+			if now == before {
+				_ = f.Reload() // reported by Problem
+			}
+			before = now
 		}
 	}
 }

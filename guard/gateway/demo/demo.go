@@ -45,7 +45,7 @@ import (
 const (
 	scanner     = "demo-ct"
 	ultrasound  = "demo-us"
-	scannerAE   = "CT_OR_1"
+	scannerAE   = "CT_OR_3"
 	gatewayAE   = "ASEPSIS"
 	processor   = "xr-processor"
 	processorAE = "XR_PROC_1"
@@ -87,7 +87,7 @@ func New(ctx context.Context, ca service.Authority, theatre string, log *slog.Lo
 
 // Configure makes a gateway of the configuration that stands in this hospital. Bindings that are there already stay.
 func (h *Hospital) Configure(cfg *service.Config, data string) error {
-	cfg.Name, cfg.AETitles = "gateway-or-1", []string{gatewayAE}
+	cfg.Name, cfg.AETitles = "gateway-or-3", []string{gatewayAE}
 	cfg.Listeners = []gateway.Listener{{Kind: gateway.KindTLS, Listen: "127.0.0.1:0"}, {Kind: gateway.KindPlain, Listen: "127.0.0.1:0"}}
 	to := func(name, ae string, ln net.Listener) forward.Destination {
 		d := forward.DefaultDestination()
@@ -196,7 +196,7 @@ func (h *Hospital) enrol(ctx context.Context) (*trust.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.Client(trust.ClientOptions{Device: "gateway-or-1"})
+	return t.Client(trust.ClientOptions{Device: "gateway-or-3"})
 }
 
 // send has the scanner send one series. Every fourth ends with a document that the firewall does not let pass.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -20,7 +21,7 @@ func BenchmarkStore(b *testing.B) {
 			b.Run(fmt.Sprintf("%dkB/%d", size/1000, each), func(b *testing.B) {
 				g := open(b, nil)
 				g.Server.d.Ingest = &counter{}
-				cl, err := trustOf(b, g.site, &g.pair).Client(trust.ClientOptions{Profiles: []identity.Profile{identity.DICOMNode}})
+				cl, err := gatewaytest.Trust(b, g.site, &g.pair).Client(trust.ClientOptions{Profiles: []identity.Profile{identity.DICOMNode}})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -184,7 +184,11 @@ func outgoingBody(boundary string, items []Outgoing) (body io.Reader, size int64
 			return nil, 0, err
 		}
 		add(head)
-		pieces = append(pieces, o.Data)
+		data := o.Data
+		if o.Size >= 0 {
+			data = &exact{src: o.Data, left: o.Size}
+		}
+		pieces = append(pieces, data)
 		if size >= 0 && o.Size >= 0 {
 			size += o.Size
 		} else {
@@ -193,6 +197,33 @@ func outgoingBody(boundary string, items []Outgoing) (body io.Reader, size int64
 	}
 	add(related.AppendClose(nil, boundary))
 	return io.MultiReader(pieces...), size, nil
+}
+
+var errLength = errors.New("a data set is not as long as was said")
+
+// exact reads a data set that must have its length. One that is too short breaks the request off before the
+// delimiter behind it, which would make the server take what there is for all of it.
+type exact struct {
+	src  io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (e *exact) Read(p []byte) (int, error) {
+	if e.left == 0 { // what comes now is too much
+		switch n, err := e.src.Read(make([]byte, 1)); {
+		case n > 0:
+			return 0, errLength
+		default:
+			return 0, err
+		}
+	}
+	n, err := e.src.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	if errors.Is(err, io.EOF) && e.left > 0 {
+		err = errLength
+	}
+	return n, err
 }
 
 var (

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/trust"
@@ -51,7 +52,7 @@ func credentials(t *testing.T) func(*Destination) {
 }
 
 func TestOrthancTakesWhatIsSent(t *testing.T) {
-	root := orthanc(t)
+	root := orthanc(t, nil, nil).Root()
 	c := sender(t, root, credentials(t))
 	one := outgoing(1, 500_000)
 	one.Size = -1 // in chunks, after 100-continue
@@ -87,7 +88,7 @@ func TestOrthancTakesWhatIsSent(t *testing.T) {
 func TestOurOwnServerTakesWhatIsSentOverMutualTLS(t *testing.T) {
 	g := open(t, nil)
 	g.shelf.answers = map[string]uint16{uid(2): 0xA900, uid(3): 0xB007}
-	cl, err := trustOf(t, g.site, &g.pair).Client(trust.ClientOptions{Profiles: []identity.Profile{identity.DICOMNode}})
+	cl, err := gatewaytest.Trust(t, g.site, &g.pair).Client(trust.ClientOptions{Profiles: []identity.Profile{identity.DICOMNode}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,10 +118,12 @@ func TestOurOwnServerTakesWhatIsSentOverMutualTLS(t *testing.T) {
 	if e := c.Echo(t.Context()); !e.OK || len(e.Steps) != 3 || e.Steps[1].Name != "tls" || !strings.Contains(e.Steps[1].Detail, "TLSv1.3") {
 		t.Errorf("echo: %+v", e)
 	}
-	short := outgoing(4, 10)
-	short.Size += 10
-	if _, err := c.Send(t.Context(), short); err == nil || g.shelf.data(uid(4)) != nil {
-		t.Errorf("a data set that is shorter than it should be: %v", err)
+	for name, by := range map[string]int64{"shorter": 10, "longer": -10} {
+		other := outgoing(4, 10)
+		other.Size += by
+		if _, err := c.Send(t.Context(), other); !errors.Is(err, errLength) || g.shelf.data(uid(4)) != nil {
+			t.Errorf("a data set that is %s than it should be: %v", name, err)
+		}
 	}
 	broken := outgoing(5, 10)
 	broken.Data, broken.Size = io.MultiReader(bytes.NewReader(ct(uid(5), 10)), readerFunc(func([]byte) (int, error) { return 0, errTest })), -1

@@ -9,15 +9,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +25,7 @@ import (
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb/related"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
@@ -37,7 +37,6 @@ const (
 	ctStorage = "1.2.840.10008.5.1.4.1.1.2"
 	study1    = "1.2.826.0.1.3680043.8.498.1"
 	series1   = study1 + ".1"
-	patience  = 30 * time.Second
 )
 
 // ct is the data set of a fictional CT image in explicit VR little endian.
@@ -186,30 +185,6 @@ type gate struct {
 // site is one for all tests of the package: an authority is slow to make.
 func newSite(t testing.TB) *identitytest.Site { return identitytest.New(t, identitytest.Options{}) }
 
-func trustOf(t testing.TB, h *identitytest.Site, pair *tls.Certificate) *trust.Trust {
-	t.Helper()
-	cfg := trust.Default()
-	cfg.TrustDomain = identitytest.Domain
-	before := h.Air.Listening()
-	tr, err := trust.New(t.Context(), cfg, trust.Deps{Source: trust.SourceFunc(h.CRLs), Announcer: h.Air, Now: h.Clock.Now, Material: func() (trust.Material, error) {
-		return trust.Material{CA: append(h.Issuing(), h.Root()), Certificate: pair}, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- tr.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	identitytest.Wait(t, "the Trust to listen", func() bool { return h.Air.Listening() > before })
-	return tr
-}
-
 // open makes a gate. change may change its parts.
 func open(t testing.TB, change func(*Config, *Deps)) *gate {
 	t.Helper()
@@ -229,7 +204,7 @@ func open(t testing.TB, change func(*Config, *Deps)) *gate {
 		t.Fatal(err)
 	}
 	_, own := g.site.Issue(t, identity.DICOMNode, "gateway-or-3")
-	srv, err := trustOf(t, g.site, &own).Server(trust.ServerOptions{Name: "dicomweb", Profiles: []identity.Profile{identity.DICOMNode, identity.XRHeadset}})
+	srv, err := gatewaytest.Trust(t, g.site, &own).Server(trust.ServerOptions{Name: "dicomweb", Profiles: []identity.Profile{identity.DICOMNode, identity.XRHeadset}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +253,7 @@ func (g *gate) tls(pair tls.Certificate) *tls.Config {
 func (g *gate) client() *http.Client {
 	t := &http.Transport{TLSClientConfig: g.tls(g.pair), DisableCompression: true}
 	g.t.Cleanup(t.CloseIdleConnections)
-	return &http.Client{Transport: t, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: t, Timeout: gatewaytest.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // answered is what came of a request, without its body.
@@ -312,7 +287,7 @@ func (g *gate) do(method, path string, header http.Header, body io.Reader) (answ
 // last waits for what was noted of the newest request.
 func (g *gate) last(n int) Activity {
 	g.t.Helper()
-	until(g.t, "the request to be noted", func() bool {
+	gatewaytest.Until(g.t, "the request to be noted", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return len(g.notes) >= n
@@ -325,116 +300,17 @@ func (g *gate) last(n int) Activity {
 // files writes root, certificate and key for programs that want files.
 func (g *gate) files() (ca, cert, key string) {
 	g.t.Helper()
-	dir := g.t.TempDir()
-	put := func(name string, blocks ...*pem.Block) string {
-		var b bytes.Buffer
-		for _, one := range blocks {
-			if err := pem.Encode(&b, one); err != nil {
-				g.t.Fatal(err)
-			}
-		}
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-			g.t.Fatal(err)
-		}
-		return path
-	}
-	var chain []*pem.Block
-	for _, der := range g.pair.Certificate {
-		chain = append(chain, &pem.Block{Type: "CERTIFICATE", Bytes: der})
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(g.pair.PrivateKey)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return put("ca.pem", &pem.Block{Type: "CERTIFICATE", Bytes: g.site.Root().Raw}), put("cert.pem", chain...), put("key.pem", &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	c := gatewaytest.Files(g.t, g.site, g.pair)
+	return c.CA, c.Cert, c.Key
 }
 
-// until waits for a condition.
-func until(t testing.TB, what string, f func() bool) {
+// orthanc starts Orthanc with its DICOMweb plugin, and more in the configurations of both.
+func orthanc(t *testing.T, plug, more map[string]any) *gatewaytest.Orthanc {
 	t.Helper()
-	for end := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patience, what)
-		}
-	}
+	all := map[string]any{"KeepAlive": true}
+	maps.Copy(all, more)
+	return gatewaytest.NewOrthanc(t, gatewaytest.OrthancConfig{DICOM: "none", Web: true, Users: map[string]string{"gateway": "fictional"}, WebMore: plug, More: all})
 }
-
-// need skips the test where a real peer is missing.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("peer missing: %s", p)
-		}
-	}
-}
-
-// run runs a peer to its end.
-func run(t *testing.T, name string, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	return string(out), err
-}
-
-// orthanc starts Orthanc with its DICOMweb plugin and returns the root of that.
-func orthanc(t *testing.T) string {
-	t.Helper()
-	return orthancWith(t, "", "")
-}
-
-// orthancWith has more in its configuration, and in that of the plugin.
-func orthancWith(t *testing.T, more, plug string) string {
-	t.Helper()
-	need(t, "Orthanc")
-	const plugin = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-	if _, err := os.Stat(plugin); err != nil {
-		t.Skip("peer missing: orthanc-dicomweb")
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	_ = ln.Close()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "orthanc.json")
-	config := fmt.Sprintf(`{"Name": "Lindenhof PACS (fictional)", "StorageDirectory": %q, "IndexDirectory": %q, "DicomServerEnabled": false, "HttpPort": %s, "RemoteAccessAllowed": false,
-		"AuthenticationEnabled": true, "RegisteredUsers": {"gateway": "fictional"}, "Plugins": [%q], "DefaultEncoding": "Utf8", "KeepAlive": true, "DicomWeb": {"Enable": true, "Root": "/dicom-web/", "StudiesMetadata": "Full", "SeriesMetadata": "Full"%s}%s}`, dir, dir, port, plugin, plug, more)
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("Orthanc", path)
-	var mu sync.Mutex
-	var out bytes.Buffer
-	cmd.Stderr = writerFunc(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return out.Write(p)
-	})
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("Orthanc said:\n%s", out.String())
-		}
-	})
-	until(t, "Orthanc", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return strings.Contains(out.String(), "Orthanc has started")
-	})
-	return "http://127.0.0.1:" + port + "/dicom-web"
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // secret writes a secret file.
 func secret(t *testing.T, s string) string {

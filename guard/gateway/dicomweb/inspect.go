@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb/related"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
@@ -21,9 +20,10 @@ import (
 
 // held is an instance that was inspected.
 type held struct {
-	from, to int64 // in the spool
-	media    string
-	location string
+	from, to  int64 // in the spool
+	media     string
+	location  string
+	retrieval *Retrieval // nil where it may not be given out
 }
 
 // instances retrieves whole instances: all of them are inspected before the first byte goes out.
@@ -44,6 +44,9 @@ func (x *exchange) instances() *Problem {
 	defer s.close()
 	list, p := x.inspectAll(rsp, s)
 	if p != nil {
+		return p
+	}
+	if p := x.passed(list); p != nil {
 		return p
 	}
 	h := x.w.Header()
@@ -121,10 +124,11 @@ func (x *exchange) inspectAll(rsp *reply, s *spool) ([]held, *Problem) {
 		if s != nil {
 			h.from, sink = s.n, s
 		}
-		bad, err := x.inspect(io.TeeReader(src, sink))
+		r, bad, err := x.inspect(io.TeeReader(src, sink))
 		if err != nil {
 			return x.cannotRead(err)
 		}
+		h.retrieval = r
 		if s != nil {
 			h.to = s.n
 		}
@@ -190,42 +194,38 @@ func (x *exchange) cannotRead(err error) *Problem {
 		return holdProblem(err)
 	case errors.Is(err, errCapped), errors.Is(err, related.ErrParts), errors.Is(err, related.ErrTooLarge):
 		return problem(http.StatusRequestEntityTooLarge, "too-large", "the archive's answer is larger than may be", "retrieve less at once, series by series").because(err)
-	case errors.Is(err, errPassed):
-		return problem(http.StatusServiceUnavailable, "custody", "that the instance is given out could not be recorded", "look at the gateway's ledger").because(err)
 	}
 	return foreign("the archive's answer cannot be read").because(err)
 }
 
-var errPassed = errors.New("the instance may not be given out")
-
-// inspect reads an instance to its end. The result is not nil where it must not be given out.
-func (x *exchange) inspect(src io.Reader) (*Withheld, error) {
+// inspect reads an instance to its end, and says what is about to be given out, or why it must not be.
+func (x *exchange) inspect(src io.Reader) (*Retrieval, *Withheld, error) {
 	buf := heads.Get().(*bufio.Reader)
 	defer func() { buf.Reset(nil); heads.Put(buf) }()
 	buf.Reset(src)
 	head, err := buf.Peek(maxHead)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, nil, err
 	}
 	meta, n, err := dicom.ReadFileMeta(head)
 	if err != nil {
 		if _, err := io.Copy(io.Discard, buf); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return &Withheld{Verdict: instance.Quarantine.String(), Rules: []string{"no DICOM file"}}, nil
+		return nil, &Withheld{Verdict: instance.Quarantine.String(), Rules: []string{"no DICOM file"}}, nil
 	}
 	preamble := [128]byte(head[:128])
 	a := x.arrival()
 	a.Sender.Device, a.Sender.Certificate, a.Sender.CallingAE, a.Sender.Binding, a.Sender.Address, a.Sender.TLS = x.s.archive(), "", "", "", x.s.root.Hostname(), ""
 	a.SOPClass, a.SOPInstance, a.TransferSyntax, a.Preamble = meta.SOPClass, meta.SOPInstance, meta.TransferSyntax, &preamble
 	if _, err := buf.Discard(n); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	i := x.s.d.Inspector.Begin(a)
 	hash := sha256.New()
 	size, err := io.Copy(io.MultiWriter(hash, i), buf)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := i.Finish()
 	if t := x.t; t.instance != "" && meta.SOPInstance != t.instance || r.Header.Study != t.study || t.series != "" && r.Header.Series != t.series {
@@ -239,19 +239,67 @@ func (x *exchange) inspect(src io.Reader) (*Withheld, error) {
 				w.Rules = append(w.Rules, h.Rule)
 			}
 		}
-		return w, nil
+		return nil, w, nil
 	}
 	d := r.Pixel
 	d.Bytes = size
 	hash.Sum(d.DataSet[:0])
-	if x.s.d.Passed != nil {
-		if err := x.s.d.Passed(x.r.Context(), Retrieval{To: x.sender, Arrival: a, Result: r, Digests: d, Policy: i.Policy()}); err != nil {
-			return nil, fmt.Errorf("%w: %w", errPassed, err)
+	out := &Retrieval{To: x.sender, From: a.Sender, Resource: x.t.resource, SOPClass: meta.SOPClass, SOPInstance: meta.SOPInstance, TransferSyntax: meta.TransferSyntax, Study: x.t.study, Series: r.Header.Series,
+		Digests: d, Verdict: r.Verdict, Policy: i.Policy()}
+	for _, h := range r.Hits {
+		if h.Rule != "" && !slices.Contains(out.Rules, h.Rule) {
+			out.Rules = append(out.Rules, h.Rule)
 		}
 	}
 	x.a.class(meta.SOPClass)
-	x.s.known.add(x.t.study+"/"+r.Header.Series+"/"+meta.SOPInstance, i.Policy(), x.s.d.Now())
-	return nil, nil
+	x.s.known.add(x.t.study+"/"+r.Header.Series+"/"+meta.SOPInstance, out, x.s.d.Now())
+	return out, nil, nil
+}
+
+// passedAtOnce is how many instances of an answer Passed is told of at a time: a ledger records many at the price of one.
+const passedAtOnce = 32
+
+// passed tells of what is about to be given out.
+func (x *exchange) passed(list []held) *Problem {
+	if x.s.d.Passed == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	defer cancel(nil)
+	var all sync.WaitGroup
+	places := make(chan struct{}, passedAtOnce)
+	for i := range list {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			if ctx.Err() != nil {
+				return
+			}
+			if err := x.s.d.Passed(ctx, *list[i].retrieval); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	all.Wait()
+	switch err := context.Cause(ctx); {
+	case x.r.Context().Err() != nil:
+		return left(err)
+	case err != nil:
+		return custody(err)
+	}
+	return nil
+}
+
+// left says that the client did not wait.
+func left(err error) *Problem {
+	return problem(http.StatusServiceUnavailable, "inspection", "the client left", "").because(err)
+}
+
+// custody says that what is given out could not be recorded.
+func custody(err error) *Problem {
+	p := problem(http.StatusServiceUnavailable, "custody", "that this is given out could not be recorded, and so it is not given out", "look at the gateway's ledger").because(err)
+	p.retryAfter = 30
+	return p
 }
 
 // archive names the archive.
@@ -262,9 +310,29 @@ func (s *Server) archive() string {
 	return s.root.Hostname()
 }
 
-// inspected makes sure that the instance of which a part is asked for has passed the inspection.
+// inspected makes sure that the instance of which a part is asked for has passed the inspection, and that Passed was
+// told whom it goes to.
 func (x *exchange) inspected() *Problem {
 	key := x.t.study + "/" + x.t.series + "/" + x.t.instance
+	if p := x.inspectOnce(key); p != nil {
+		return p
+	}
+	if x.s.d.Passed == nil {
+		return nil
+	}
+	ctx := x.r.Context()
+	err := x.s.known.give(ctx, key, x.sender.Device+"/"+x.t.resource, func(r Retrieval) error {
+		r.To, r.Resource = x.sender, x.t.resource
+		return x.s.d.Passed(ctx, r)
+	})
+	if err != nil {
+		return custody(err)
+	}
+	return nil
+}
+
+// inspectOnce inspects an instance that was not inspected lately.
+func (x *exchange) inspectOnce(key string) *Problem {
 	for {
 		wait, ok := x.s.known.begin(key, x.s.d.Inspector.Policy(), x.s.d.Now())
 		if ok {
@@ -276,7 +344,7 @@ func (x *exchange) inspected() *Problem {
 		select {
 		case <-wait:
 		case <-x.r.Context().Done():
-			return problem(http.StatusServiceUnavailable, "inspection", "the client left", "").because(context.Cause(x.r.Context()))
+			return left(context.Cause(x.r.Context()))
 		}
 	}
 	defer x.s.known.end(key)
@@ -289,60 +357,4 @@ func (x *exchange) inspected() *Problem {
 	defer func() { _ = rsp.body.Close() }()
 	_, p = x.inspectAll(rsp, nil)
 	return p
-}
-
-// passedBefore remembers which instances passed the inspection, and which are being inspected.
-type passedBefore struct {
-	keep time.Duration
-
-	mu      sync.Mutex
-	passed  map[string]pass
-	running map[string]chan struct{}
-}
-
-type pass struct {
-	policy string
-	until  time.Time
-}
-
-// maxPassed bounds what is remembered.
-const maxPassed = 50_000
-
-func newPassedBefore(keep time.Duration) *passedBefore {
-	return &passedBefore{keep: keep, passed: make(map[string]pass), running: make(map[string]chan struct{})}
-}
-
-func (b *passedBefore) add(key, policy string, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.passed) >= maxPassed {
-		for k, p := range b.passed {
-			if !now.Before(p.until) || len(b.passed) >= maxPassed {
-				delete(b.passed, k)
-			}
-		}
-	}
-	b.passed[key] = pass{policy, now.Add(b.keep)}
-}
-
-// begin reports whether an instance passed before. Otherwise the caller inspects it when wait is nil, and
-// calls end; or asks again when wait is closed.
-func (b *passedBefore) begin(key, policy string, now time.Time) (wait <-chan struct{}, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if p, ok := b.passed[key]; ok && p.policy == policy && now.Before(p.until) {
-		return nil, true
-	}
-	if c := b.running[key]; c != nil {
-		return c, false
-	}
-	b.running[key] = make(chan struct{})
-	return nil, false
-}
-
-func (b *passedBefore) end(key string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.running[key])
-	delete(b.running, key)
 }

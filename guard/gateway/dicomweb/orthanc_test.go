@@ -6,51 +6,29 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
-
-// call makes a request of Orthanc's own interface.
-func call(t *testing.T, method, url, body string) (int, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.SetBasicAuth("gateway", "fictional")
-	rsp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rsp.Body.Close()
-	b, err := io.ReadAll(rsp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rsp.StatusCode, string(b)
-}
 
 // TestOrthancAsAClient has one Orthanc store to the gateway, and ask and retrieve from another through it, with
 // a client certificate.
 func TestOrthancAsAClient(t *testing.T) {
-	archive := orthanc(t)
+	archive := orthanc(t, nil, nil).Root()
 	g, _ := proxied(t, archive, withPassword(t))
 	ca, cert, key := g.files()
-	workstation := orthancWith(t, fmt.Sprintf(`, "HttpsVerifyPeers": true, "HttpsCACertificates": %q`, ca),
-		fmt.Sprintf(`, "Servers": {"gateway": {"Url": %q, "CertificateFile": %q, "CertificateKeyFile": %q, "ChunkedTransfers": "1"}}`, g.url+"/", cert, key))
-	rest := strings.TrimSuffix(workstation, "/dicom-web")
+	workstation := orthanc(t, map[string]any{"Servers": map[string]any{"gateway": map[string]any{"Url": g.url + "/", "CertificateFile": cert, "CertificateKeyFile": key, "ChunkedTransfers": "1"}}},
+		map[string]any{"HttpsVerifyPeers": true, "HttpsCACertificates": ca})
 
-	status, answer := call(t, "POST", rest+"/instances", string(file(uid(1), ct(uid(1), 200_000))))
+	status, answer := workstation.Call("POST", "/instances", string(file(uid(1), ct(uid(1), 200_000))))
 	var made struct{ ID, ParentStudy string }
 	if err := json.Unmarshal([]byte(answer), &made); err != nil || status != 200 {
 		t.Fatal(status, answer, err)
 	}
-	if status, answer = call(t, "POST", workstation+"/servers/gateway/stow", `{"Resources": ["`+made.ParentStudy+`"], "Synchronous": true}`); status != 200 {
+	if status, answer = workstation.Call("POST", "/dicom-web/servers/gateway/stow", `{"Resources": ["`+made.ParentStudy+`"], "Synchronous": true}`); status != 200 {
 		t.Fatalf("STOW-RS from Orthanc: %d %s", status, answer)
 	}
 	got := g.shelf.data(uid(1))
@@ -62,13 +40,13 @@ func TestOrthancAsAClient(t *testing.T) {
 	if r, err := sender(t, archive, credentials(t)).Send(t.Context(), Outgoing{SOPClass: ctStorage, SOPInstance: uid(2), TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(data), Size: int64(len(data))}); err != nil || !r[0].Stored {
 		t.Fatal(r, err)
 	}
-	if status, answer = call(t, "POST", workstation+"/servers/gateway/qido", `{"Uri": "/studies", "Arguments": {"PatientID": "FICT-0001"}}`); status != 200 || !strings.Contains(answer, study1) {
+	if status, answer = workstation.Call("POST", "/dicom-web/servers/gateway/qido", `{"Uri": "/studies", "Arguments": {"PatientID": "FICT-0001"}}`); status != 200 || !strings.Contains(answer, study1) {
 		t.Errorf("QIDO-RS from Orthanc: %d %s", status, answer)
 	}
-	if status, answer = call(t, "POST", workstation+"/servers/gateway/retrieve", fmt.Sprintf(`{"Resources": [{"Study": %q, "Series": %q, "Instance": %q}], "Synchronous": true}`, study1, series1, uid(2))); status != 200 || strings.Contains(answer, `"ReceivedInstancesCount" : 0`) {
+	if status, answer = workstation.Call("POST", "/dicom-web/servers/gateway/retrieve", fmt.Sprintf(`{"Resources": [{"Study": %q, "Series": %q, "Instance": %q}], "Synchronous": true}`, study1, series1, uid(2))); status != 200 || strings.Contains(answer, `"ReceivedInstancesCount" : 0`) {
 		t.Errorf("WADO-RS from Orthanc: %d %s", status, answer)
 	}
-	if _, answer = call(t, "GET", rest+"/instances", ""); strings.Count(answer, "-") < 8 {
+	if _, answer = workstation.Call("GET", "/instances", ""); strings.Count(answer, "-") < 8 {
 		t.Errorf("the workstation has %s", answer)
 	}
 }
@@ -81,7 +59,7 @@ func TestPythonStores(t *testing.T) {
 	}
 	g := open(t, nil)
 	ca, cert, key := g.files()
-	out, err := run(t, python, "-W", "ignore", "-c", `
+	out, err := gatewaytest.Run(t, python, "-W", "ignore", "-c", `
 import sys, requests, pydicom
 from pydicom.data import get_testdata_file
 url, ca, cert, key = sys.argv[1:]

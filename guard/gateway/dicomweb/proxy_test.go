@@ -19,6 +19,7 @@ import (
 
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb/related"
 	"github.com/asepsis/asepsis/guard/gateway/firewall"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -117,7 +118,7 @@ func (g *gate) get(path, accept string) (answered, string) {
 
 // TestOrthancBehindTheGateway asks and retrieves through the gateway from Orthanc.
 func TestOrthancBehindTheGateway(t *testing.T) {
-	root := orthanc(t)
+	root := orthanc(t, nil, nil).Root()
 	var given []Retrieval
 	var mu sync.Mutex
 	g, inspector := proxied(t, root, func(c *Config, d *Deps) {
@@ -207,7 +208,7 @@ func TestOrthancBehindTheGateway(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if len(given) != 5 || given[0].To.Device != "ct-or-3" || given[0].Arrival.Sender.Device != "pacs-1" || given[0].Digests.Bytes == 0 || given[0].Arrival.Preamble == nil {
+		if len(given) != 5 || given[0].To.Device != "ct-or-3" || given[0].From.Device != "pacs-1" || given[0].Digests.Bytes == 0 || given[0].Resource != Instances || given[0].Study != study1 {
 			t.Errorf("%d were recorded, the first as %+v", len(given), given[0])
 		}
 	})
@@ -223,6 +224,11 @@ func TestOrthancBehindTheGateway(t *testing.T) {
 				t.Errorf("%s: %d %s", path, rsp.StatusCode, answer)
 			}
 		}
+		mu.Lock()
+		if len(given) != 5 {
+			t.Errorf("of what was withheld it is said that it was given out: %d", len(given))
+		}
+		mu.Unlock()
 		if rsp, _ := g.get("/studies/"+study2+"/series/"+study2+".1/instances/"+study2+".1", ""); rsp.StatusCode != 200 {
 			t.Errorf("the other instance: %d", rsp.StatusCode)
 		}
@@ -273,7 +279,7 @@ func TestOrthancBehindTheGateway(t *testing.T) {
 	if e, err := os.ReadDir(g.cfg.Retrieve.Spool); err != nil || len(e) != 0 {
 		t.Errorf("left in the spool: %v %v", e, err)
 	}
-	until(t, "the spool to be given back", func() bool { g.hold.mu.Lock(); defer g.hold.mu.Unlock(); return g.hold.used == 0 })
+	gatewaytest.Until(t, "the spool to be given back", func() bool { g.hold.mu.Lock(); defer g.hold.mu.Unlock(); return g.hold.used == 0 })
 }
 
 func TestQueriesAreHeldToThePolicy(t *testing.T) {
@@ -515,9 +521,85 @@ func TestWhatIsGivenOutIsRecordedBefore(t *testing.T) {
 	g, _ := proxied(t, archive.URL, func(_ *Config, d *Deps) {
 		d.Passed = func(context.Context, Retrieval) error { return errTest }
 	})
-	rsp, answer := g.get("/studies/"+study1+"/series/"+series1+"/instances/"+uid(1), dicomType)
-	if rsp.StatusCode != 503 || !strings.Contains(answer, "custody") {
-		t.Errorf("%d %s", rsp.StatusCode, answer)
+	at := "/studies/" + study1 + "/series/" + series1 + "/instances/" + uid(1)
+	for path, accept := range map[string]string{at: dicomType, at + "/frames/1": "*/*", at + "/rendered": "*/*"} {
+		rsp, answer := g.get(path, accept)
+		if rsp.StatusCode != 503 || !strings.Contains(answer, "custody") || rsp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", path, rsp.StatusCode, answer)
+		}
+	}
+}
+
+// TestOfPartsItIsToldOnceWhomTheyGoTo retrieves frames and renderings again and again, for two devices, with something
+// that fails the first time and takes its time the second.
+func TestOfPartsItIsToldOnceWhomTheyGoTo(t *testing.T) {
+	archive := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/frames/") || strings.Contains(r.URL.Path, "/rendered") {
+			w.Header().Set("Content-Type", "image/jpeg")
+			_, _ = io.WriteString(w, "an image")
+			return
+		}
+		w.Header().Set("Content-Type", dicomType)
+		_, _ = w.Write(file(uid(1), ct(uid(1), 10)))
+	}))
+	defer archive.Close()
+	var mu sync.Mutex
+	told, tried, slow := map[string]int{}, 0, make(chan struct{})
+	g, _ := proxied(t, archive.URL, func(_ *Config, d *Deps) {
+		d.Passed = func(ctx context.Context, r Retrieval) error {
+			mu.Lock()
+			tried++
+			first := tried == 1
+			mu.Unlock()
+			if first {
+				return errTest
+			}
+			select {
+			case <-slow:
+			case <-ctx.Done():
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			told[r.To.Device+" "+r.Resource]++
+			return nil
+		}
+	})
+	at := "/studies/" + study1 + "/series/" + series1 + "/instances/" + uid(1)
+	if rsp, _ := g.get(at+"/frames/1", "*/*"); rsp.StatusCode != 503 {
+		t.Errorf("what could not be told: %d", rsp.StatusCode)
+	}
+	answers := make(chan int, 4)
+	for range 4 {
+		go func() {
+			rsp, _ := g.get(at+"/frames/1", "*/*")
+			answers <- rsp.StatusCode
+		}()
+	}
+	gatewaytest.Until(t, "all of them to wait", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return tried == 2
+	})
+	select {
+	case <-answers:
+		t.Error("a frame was given before it was told")
+	default:
+	}
+	close(slow)
+	for range 4 {
+		if status := <-answers; status != 200 {
+			t.Errorf("a frame: %d", status)
+		}
+	}
+	for range 2 {
+		if rsp, _ := g.get(at+"/rendered", "*/*"); rsp.StatusCode != 200 {
+			t.Errorf("a rendering: %d", rsp.StatusCode)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if fmt.Sprint(told) != "map[ct-or-3 frames:1 ct-or-3 rendered:1]" {
+		t.Errorf("it was told %v", told)
 	}
 }
 

@@ -38,8 +38,10 @@ type Deps struct {
 	Bindings Bindings
 	// Inspector is the content firewall for what is retrieved. It is needed where there is an upstream.
 	Inspector instance.Inspector
-	// Passed is called when an instance that is retrieved has passed the inspection, before any of its
-	// bytes goes out; an error withholds it. nil: nothing more is asked.
+	// Passed is told of an instance that is about to be given out, whole or in part: it and all that goes
+	// with it have passed the inspection, and no byte of the answer has gone. An error withholds the answer. It may be
+	// called concurrently. Of parts (frames, bulk data, renderings) it is told once for each device and resource, as
+	// long as it is remembered that the instance passed. nil: nobody is told.
 	Passed func(ctx context.Context, r Retrieval) error
 	// Upstream carries requests to the archive, see Transport. It is needed where there is an upstream.
 	Upstream http.RoundTripper
@@ -55,13 +57,19 @@ type Deps struct {
 	Now   func() time.Time
 }
 
-// Retrieval is an instance that is about to be given to a device.
+// Retrieval is an instance that is about to be given to a device. It holds no identifier of a patient.
 type Retrieval struct {
-	To      instance.Sender  // the device that it goes to
-	Arrival instance.Arrival // Sender is the archive
-	Result  instance.Result
+	To       instance.Sender // the device that it goes to
+	From     instance.Sender // the archive
+	Resource string          // Instances: all of it; Frames, BulkData, Rendered: a part of it
+
+	SOPClass, SOPInstance, TransferSyntax string
+	Study, Series                         string
+
 	Digests instance.Digests
-	Policy  string
+	Verdict instance.Verdict
+	Rules   []string // that met, each once
+	Policy  string   // under which it was inspected
 }
 
 // Server is the door. It may serve several listeners.

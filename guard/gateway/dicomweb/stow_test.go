@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/trust"
@@ -43,7 +44,7 @@ func outcome(t *testing.T, rsp answered, answer string) string {
 }
 
 func TestCurlStoresOverMutualTLS(t *testing.T) {
-	need(t, "curl")
+	gatewaytest.Need(t, "curl")
 	g := open(t, nil)
 	ca, cert, key := g.files()
 	dir := t.TempDir()
@@ -55,7 +56,7 @@ func TestCurlStoresOverMutualTLS(t *testing.T) {
 		}
 		args = append(args, "-F", fmt.Sprintf("f%d=@%s;type=application/dicom", n, path))
 	}
-	out, err := run(t, "curl", append(args, g.url+"/studies")...)
+	out, err := gatewaytest.Run(t, "curl", append(args, g.url+"/studies")...)
 	if err != nil || !strings.HasSuffix(out, "\n200") || strings.Count(out, `"00081150"`) != 3 {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -76,7 +77,7 @@ func TestCurlStoresOverMutualTLS(t *testing.T) {
 		t.Errorf("associations: %+v", l)
 	}
 	// Without a certificate there is no connection, and with another's no right.
-	if out, err := run(t, "curl", "-sS", "--cacert", ca, g.url+"/studies"); err == nil {
+	if out, err := gatewaytest.Run(t, "curl", "-sS", "--cacert", ca, g.url+"/studies"); err == nil {
 		t.Errorf("without a certificate: %s", out)
 	}
 }
@@ -250,7 +251,7 @@ func TestBindingsDecide(t *testing.T) {
 	if _, err := g.site.Revoke(t.Context(), identity.Revocation{Serials: []string{g.serial}, Reason: identity.KeyCompromise}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the revoked device to be kept out", func() bool {
+	gatewaytest.Until(t, "the revoked device to be kept out", func() bool {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", g.url+"/studies", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -269,7 +270,7 @@ func TestTheEndLetsWhatHasBegunFinish(t *testing.T) {
 	for name, c := range map[string]struct {
 		drain    time.Duration
 		finishes bool
-	}{"in time": {patience, true}, "not in time": {50 * time.Millisecond, false}} {
+	}{"in time": {gatewaytest.Patience, true}, "not in time": {50 * time.Millisecond, false}} {
 		t.Run(name, func(t *testing.T) {
 			shelf, desk := newShelf(), &desk{list: map[string]control.Binding{"ct-or-3": {Device: "ct-or-3", Operations: []string{"stow"}}}}
 			told := make(chan control.Association, 10)
@@ -294,9 +295,9 @@ func TestTheEndLetsWhatHasBegunFinish(t *testing.T) {
 			if _, err := fmt.Fprintf(conn, "POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", stowType, len(whole), whole[:500]); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "the request to begin", func() bool { return len(s.Associations()) == 1 })
+			gatewaytest.Until(t, "the request to begin", func() bool { return len(s.Associations()) == 1 })
 			cancel()
-			until(t, "the listener to close", func() bool {
+			gatewaytest.Until(t, "the listener to close", func() bool {
 				c, err := net.Dial("tcp", ln.Addr().String())
 				if err == nil {
 					_ = c.Close()
@@ -332,7 +333,7 @@ func (g *gate) raw() *tls.Conn {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(gatewaytest.Patience)); err != nil {
 		g.t.Fatal(err)
 	}
 	return c
@@ -378,7 +379,7 @@ func TestBodiesThatLieOrStop(t *testing.T) {
 			}
 		})
 	}
-	until(t, "the connections to end", func() bool { return g.Open() == 0 })
+	gatewaytest.Until(t, "the connections to end", func() bool { return g.Open() == 0 })
 }
 
 func TestASlowSenderIsCutOff(t *testing.T) {

@@ -8,15 +8,18 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway"
 	"github.com/asepsis/asepsis/guard/gateway/atna"
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/deid"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
 	"github.com/asepsis/asepsis/guard/gateway/forward"
 	"github.com/asepsis/asepsis/guard/gateway/journal"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/identity/order"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/prove/ledger"
 )
@@ -28,6 +31,9 @@ type Config struct {
 	Dir        string          `yaml:"dir" doc:"Directory of the gateway: journal, bindings, policy, and a ledger of its own where it runs alone. Empty: gateway in the data directory."`
 	PolicyFile string          `yaml:"policy_file" doc:"Policy of the content firewall; read again when it changes. Empty: policy.yaml in the gateway's directory, and without that file the policy that comes with the program."`
 	Trust      trust.Config    `yaml:"trust" doc:"The gateway's certificate and the site's root. Not needed where the site's authority runs in the same process: then it gets one by itself."`
+	Orders     string          `yaml:"orders" doc:"Whose requests it carries out that come over the bus. signed: what changes anything, reaches out or shows a patient only under the signature of a service in orders_from. all: everything, reading too. bus: everything from whoever reaches the bus, in any person's name. A console in the same process asks without the bus."`
+	OrdersFrom []string        `yaml:"orders_from" doc:"Names of the services whose signature counts, as their certificates of the profile infrastructure have them; console is also console-east."`
+	OrdersSkew time.Duration   `yaml:"orders_skew" doc:"How far the time of an order may be from the gateway's clock."`
 	Devices    []Device        `yaml:"devices" doc:"What is known of devices besides their certificates; what an instance says of its maker is compared with it."`
 	Forward    forward.Config  `yaml:"forward" doc:"Where instances go: destinations and routes."`
 	Query      query.Config    `yaml:"query" doc:"What is asked of archives and worklists."`
@@ -49,13 +55,22 @@ type Device struct {
 
 // Default returns the defaults: no listener, so no gateway.
 func Default() Config {
-	return Config{Config: gateway.Default(), Trust: trust.Default(), Forward: forward.Default(), Query: query.Default(), Web: dicomweb.Default(), Deid: deid.Default(), Audit: atna.Default(), Journal: journal.Default(), Ledger: ledger.Default()}
+	return Config{Config: gateway.Default(), Trust: trust.Default(), Orders: control.OrdersSigned, OrdersFrom: []string{order.Console}, OrdersSkew: defaultSkew, Forward: forward.Default(), Query: query.Default(), Web: dicomweb.Default(), Deid: deid.Default(), Audit: atna.Default(), Journal: journal.Default(), Ledger: ledger.Default()}
 }
 
 // Validate implements config.Validator: what the parts cannot know of each other.
 func (c Config) Validate() error {
 	var errs []error
 	errs = append(errs, c.Config.Validate())
+	if !slices.Contains([]string{control.OrdersSigned, control.OrdersAll, control.OrdersBus}, c.Orders) {
+		errs = append(errs, config.Invalid("orders", "signed", "must be signed, all or bus, is %q", c.Orders))
+	}
+	if len(c.OrdersFrom) == 0 && c.Orders != control.OrdersBus {
+		errs = append(errs, config.Invalid("orders_from", "[console]", "is empty: nobody could steer the gateway over the bus"))
+	}
+	if c.OrdersSkew < order.MinSkew || c.OrdersSkew > order.MaxSkew {
+		errs = append(errs, config.Invalid("orders_skew", "2m", "must be from %s to %s, is %s", order.MinSkew, order.MaxSkew, c.OrdersSkew))
+	}
 	known := map[string]bool{}
 	for i, d := range c.Forward.Destinations {
 		known[d.Name] = true

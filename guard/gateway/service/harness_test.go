@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/platform/lifecycle"
+	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -100,6 +102,7 @@ func (o *output) String() string {
 type processor struct {
 	t         testing.TB
 	port, dir string
+	whole     bool // every delivery is a file of its own
 	cmd       *exec.Cmd
 	out       *output
 }
@@ -114,7 +117,12 @@ func newProcessor(t testing.TB) *processor {
 func (x *processor) up() {
 	x.t.Helper()
 	x.out = &output{}
-	x.cmd = exec.Command("storescp", "-v", "--fork", "-aet", "XR1", "-od", x.dir, "+B", "-uf", x.port)
+	args := []string{"-v", "--fork", "-aet", "XR1", "-od", x.dir, "+B"}
+	if x.whole {
+		args = append(args, "+uf")
+	}
+	x.cmd = exec.Command("storescp", append(args, x.port)...)
+	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with what it forks
 	x.cmd.Stdout, x.cmd.Stderr = x.out, x.out
 	if err := x.cmd.Start(); err != nil {
 		x.t.Fatal(err)
@@ -130,7 +138,7 @@ func (x *processor) up() {
 
 func (x *processor) down() {
 	if x.cmd != nil {
-		_ = x.cmd.Process.Kill()
+		_ = syscall.Kill(-x.cmd.Process.Pid, syscall.SIGKILL)
 		_ = x.cmd.Wait()
 		x.cmd = nil
 	}
@@ -178,6 +186,7 @@ type house struct {
 	site   *identitytest.Site
 	cfg    Config
 	data   string
+	docs   store.Documents
 	s      *Service
 	stop   func()
 	mu     sync.Mutex
@@ -210,7 +219,13 @@ func bindings() []control.Binding {
 
 func newHouse(t testing.TB, x *processor, change func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, site: identitytest.New(t, identitytest.Options{}), data: t.TempDir()}
+	return newHouseWith(t, x, nil, change)
+}
+
+// newHouseWith is a house with a store.
+func newHouseWith(t testing.TB, x *processor, docs store.Documents, change func(*Config)) *house {
+	t.Helper()
+	h := &house{t: t, site: identitytest.New(t, identitytest.Options{}), data: t.TempDir(), docs: docs}
 	var err error
 	if h.cfg, err = configOf(x.port, h.data, bindings()...); err != nil {
 		t.Fatal(err)
@@ -237,7 +252,7 @@ func (h *house) start() {
 	h.t.Helper()
 	var err error
 	log := slog.New(slog.DiscardHandler)
-	h.s, err = New(h.t.Context(), h.cfg, Deps{Data: h.data, Authority: h.site.Authority, Announcer: h.site.Air, Key: testKey(h.t), Site: "site-north", Software: "asepsis/gateway test", Log: log, Emit: func(e *event.Event) {
+	h.s, err = New(h.t.Context(), h.cfg, Deps{Data: h.data, Documents: h.docs, Authority: h.site.Authority, Announcer: h.site.Air, Key: testKey(h.t), Site: "site-north", Software: "asepsis/gateway test", Log: log, Emit: func(e *event.Event) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.events = append(h.events, e)

@@ -4,74 +4,73 @@ package service
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/prove/identity"
+	"github.com/asepsis/asepsis/prove/identity/lint"
+	"github.com/asepsis/asepsis/prove/identity/self"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 )
 
-// renewLook is how often the own certificate is looked at.
-const renewLook = time.Minute
-
 // Authority is the site's authority in the same process.
-type Authority interface {
-	Issue(ctx context.Context, r identity.Request) (*identity.Issued, error)
-	CRLs(ctx context.Context) ([][]byte, error)
-	Publish(ctx context.Context, force bool) error
-	Issuing() []*x509.Certificate
-	Root() *x509.Certificate
-	Site() identity.Site
-}
-
-// own is a certificate that the authority in this process gives the gateway, renewed in memory.
-type own struct {
-	ca    Authority
-	name  string
-	names []string
-	now   func() time.Time
-
-	mu   sync.Mutex
-	pair *tls.Certificate
-}
+type Authority = self.Authority
 
 // newTrust makes the gateway's ground for TLS; nil where nothing needs it.
-func (s *Service) newTrust(ctx context.Context) error {
-	cfg, d := s.cfg.Trust, &s.d
-	td := trust.Deps{Announcer: d.Announcer, Log: s.room("trust"), Now: d.Now, Told: s.cutOff}
+func (s *Service) newTrust(ctx context.Context) (err error) {
+	cfg := s.cfg.Trust
+	td := s.trustDeps()
+	td.Told = s.cutOff
 	switch {
 	case !s.cfg.secure():
-		return nil
 	case cfg.CAFile != "":
-	case d.Authority != nil:
-		s.own = &own{ca: d.Authority, name: s.cfg.Name, names: s.names(), now: s.now}
-		if err := s.own.renew(ctx); err != nil {
+		s.trust, err = trust.New(ctx, cfg, td)
+	case s.d.Authority != nil:
+		if s.own, err = self.New(ctx, s.d.Authority, s.request(), s.log, s.d.Now); err != nil {
 			return fmt.Errorf("the gateway's certificate: %w", err)
 		}
-		if err := d.Authority.Publish(ctx, false); err != nil { // an authority that is new, or slept long, has no CRL that counts
-			return fmt.Errorf("the authority's revocation list: %w", err)
-		}
-		cfg.TrustDomain = d.Authority.Site().TrustDomain
-		td.Source, td.Material = trust.SourceFunc(d.Authority.CRLs), s.own.material
+		s.trust, err = s.own.Trust(ctx, cfg, td)
 	default:
 		return config.Invalid("gateway.trust.ca_file", "asepsis enroll gets a certificate and the root; asepsis up with an authority needs none of it", "is empty, and TLS needs a certificate")
 	}
-	var err error
-	s.trust, err = trust.New(ctx, cfg, td)
 	return err
+}
+
+func (s *Service) trustDeps() trust.Deps {
+	d := trust.Deps{Announcer: s.d.Announcer, Log: s.room("trust"), Now: s.d.Now}
+	if cfg := s.cfg.Trust; cfg.CAFile != "" && len(cfg.CRL) > 0 {
+		d.Source = &keptCRLs{source: trust.Sources(cfg.CRL...), file: filepath.Join(s.dir, "crls.pem"), log: d.Log}
+	}
+	return d
+}
+
+// request is for a certificate of the authority in this process. An authority that was made for the hospital's domains
+// and networks certifies no other names: the gateway is known by the rest.
+func (s *Service) request() identity.Request {
+	r := identity.Request{Profile: identity.DICOMNode, Device: s.cfg.Name}
+	issuer, names := s.d.Authority.Issuing()[0], s.names()
+	for _, n := range names {
+		if !lint.MayName(issuer, n) {
+			continue
+		}
+		if ip, err := netip.ParseAddr(n); err == nil {
+			r.Addresses = append(r.Addresses, ip)
+		} else {
+			r.DNS = append(r.DNS, n)
+		}
+	}
+	if len(r.DNS)+len(r.Addresses) == 0 {
+		s.log.Warn("the site's authority may certify none of the names of this machine: devices that compare the gateway's name with its certificate will refuse it", "names", names,
+			"hint", "listen at an address of the networks, or name this machine within the domains, that asepsis ca init was given; asepsis ca show tells them")
+	}
+	return r
 }
 
 // names are what peers may call this machine.
@@ -86,66 +85,6 @@ func (s *Service) names() []string {
 		}
 	}
 	return out
-}
-
-func (o *own) material() (trust.Material, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return trust.Material{CA: append(slices.Clone(o.ca.Issuing()), o.ca.Root()), Certificate: o.pair}, nil
-}
-
-// renew makes the certificate when it is due.
-func (o *own) renew(ctx context.Context) error {
-	o.mu.Lock()
-	pair := o.pair
-	o.mu.Unlock()
-	if pair != nil && o.now().Before(identity.RenewFrom(pair.Leaf)) {
-		return nil
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	r := identity.Request{Profile: identity.DICOMNode, Device: o.name, Public: key.Public(), Via: "self"}
-	for _, n := range o.names {
-		if ip, err := netip.ParseAddr(n); err == nil {
-			r.Addresses = append(r.Addresses, ip)
-		} else {
-			r.DNS = append(r.DNS, n)
-		}
-	}
-	i, err := o.ca.Issue(ctx, r)
-	if err != nil {
-		return err
-	}
-	c := &tls.Certificate{PrivateKey: key, Leaf: i.Leaf, Certificate: [][]byte{i.Leaf.Raw}}
-	for _, up := range i.Chain {
-		c.Certificate = append(c.Certificate, up.Raw)
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.pair = c
-	return nil
-}
-
-// keepOwn renews the certificate until ctx ends.
-func (s *Service) keepOwn(ctx context.Context) error {
-	t := time.NewTicker(renewLook)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-		if err := s.own.renew(ctx); err != nil {
-			s.log.Error("the gateway's certificate could not be renewed; it is tried again", "why", err)
-			continue
-		}
-		if err := s.trust.Reload(); err != nil && ctx.Err() == nil {
-			s.log.Error("the gateway's renewed certificate cannot be used", "why", err)
-		}
-	}
 }
 
 // cutOff notes what a revocation did to a live connection.

@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ import (
 
 	"github.com/asepsis/asepsis/core/event"
 	"github.com/asepsis/asepsis/core/pseudonym"
+	"github.com/asepsis/asepsis/core/theatre"
 	"github.com/asepsis/asepsis/guard/gateway"
 	"github.com/asepsis/asepsis/guard/gateway/atna"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
@@ -48,6 +50,8 @@ import (
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/identity"
+	"github.com/asepsis/asepsis/prove/identity/order"
+	"github.com/asepsis/asepsis/prove/identity/self"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 	"github.com/asepsis/asepsis/prove/ledger"
 )
@@ -60,9 +64,12 @@ type Deps struct {
 	Announcer identity.Announcer
 	Ledger    *ledger.Ledger // of this process, which runs it; nil: one of its own
 	Case      func(theatre string) bool
+	Room      func(id string) (theatre.State, time.Time) // what the theatre board has, and since when; nil: there is none
 	Emit      func(*event.Event)
 	Key       pseudonym.Key
 	Site      string
+	Bus       string // the name of the bus's site, which orders over it carry
+	Reached   bool   // others than this process reach the bus
 	Software  string // "asepsis/gateway 1.2.3"
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -78,11 +85,14 @@ type Service struct {
 	since time.Time
 
 	trust    *trust.Trust
-	own      *own
+	own      *self.Certificate
+	orders   *control.Orders
+	ground   *order.Ground // of a gateway that needs certificates for orders alone
+	refusals refusals
 	ledger   *ledger.Ledger
 	journal  *journal.Journal
 	bindings *binding.File
-	policy   *steer.PolicyFile
+	policy   *firewall.File
 	forward  *forward.Forwarder
 	query    *query.Proxy
 	web      *dicomweb.Server
@@ -121,7 +131,7 @@ func New(ctx context.Context, cfg Config, d Deps) (_ *Service, err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the gateway's directory: %w", err)
 	}
-	for _, step := range []func(context.Context) error{s.newTrust, s.newLedger, s.newJournal, s.newAudit, s.newForward, s.newQuery, s.newPolicy, s.newGateway, s.newSteer} {
+	for _, step := range []func(context.Context) error{s.newTrust, s.newOrders, s.newLedger, s.newJournal, s.newAudit, s.newForward, s.newQuery, s.newPolicy, s.newGateway, s.newSteer} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -198,7 +208,12 @@ func (w watchers) Association(a control.Association) {
 }
 
 // Instance implements gateway.Watcher.
-func (w watchers) Instance(a instance.Arrival, o instance.Outcome) { w.s.live.Instance(a, o) }
+func (w watchers) Instance(a instance.Arrival, o instance.Outcome) {
+	w.s.live.Instance(a, o)
+	if !o.Again && o.Record.State == instance.Quarantined && slices.ContainsFunc(o.Record.Hits, func(h instance.Hit) bool { return h.Rule == firewall.OtherCase && h.Verdict >= instance.Quarantine }) {
+		w.s.query.Patients().Held(a.Sender.Theatre)
+	}
+}
 
 func (s *Service) newForward(context.Context) error {
 	set, err := deid.New(s.cfg.Deid, s.d.Key)
@@ -226,7 +241,7 @@ func (s *Service) newQuery(context.Context) (err error) {
 		commits[d.Name] = d.Commitment
 	}
 	s.query, err = query.New(s.cfg.Query, query.Deps{
-		Handshake: s.handshake, AETitle: s.cfg.AETitles[0], Ingest: late{s}, Vault: s.journal, Ledger: s.ledger, MustCommit: func(name string) bool { return commits[name] }, Report: s.report, Wake: s.forward.Wake,
+		Handshake: s.handshake, AETitle: s.cfg.AETitles[0], Ingest: late{s}, Vault: s.journal, Ledger: s.ledger, MustCommit: func(name string) bool { return commits[name] }, Report: s.report, Asked: s.audit.Asked, Wake: s.forward.Wake, Room: s.d.Room, Changed: s.live.Changed,
 		Key: s.d.Key, Site: s.d.Site, Name: s.cfg.Name, Software: s.d.Software, Dir: s.dir, Log: s.room("query"), Now: s.d.Now,
 	})
 	return err
@@ -261,7 +276,7 @@ func (s *Service) newPolicy(context.Context) (err error) {
 			return f, known
 		},
 	}
-	s.policy, err = steer.OpenPolicy(cmp.Or(s.cfg.PolicyFile, filepath.Join(s.dir, "policy.yaml")), deps, s.room("firewall"), s.d.Now)
+	s.policy, err = firewall.Open(cmp.Or(s.cfg.PolicyFile, filepath.Join(s.dir, "policy.yaml")), deps, s.room("firewall"), s.d.Now)
 	return err
 }
 
@@ -286,7 +301,7 @@ func (s *Service) known(uid string) [][sha256.Size]byte {
 
 func (s *Service) newGateway(context.Context) (err error) {
 	d := gateway.Deps{
-		Trust: s.trust, Bindings: s.bindings, Vault: s.journal, Firewall: s.policy, Router: s.forward, Ledger: s.ledger, Queries: s.query, Watch: watchers{s}, Emit: s.d.Emit, Case: s.d.Case,
+		Trust: s.trust, Bindings: s.bindings, Vault: s.journal, Firewall: s.policy, Router: s.forward, Ledger: s.ledger, Queries: s.query, Watch: watchers{s}, Emit: s.d.Emit, Case: s.d.Case, Room: s.journal.Room,
 		Key: s.d.Key, Site: s.d.Site, Dir: s.dir, Software: s.d.Software, Log: s.log, Now: s.d.Now,
 	}
 	if s.serves(gateway.KindWeb) {
@@ -322,7 +337,7 @@ func (s *Service) newWeb() (err error) {
 		up = t
 	}
 	s.web, err = dicomweb.New(s.cfg.Web, dicomweb.Deps{
-		Ingest: late{s}, Bindings: webBindings{s.bindings}, Inspector: s.policy, Upstream: up, InCase: s.d.Case, Note: s.webActivity, Ended: watchers{s}.Association, Log: s.room("dicomweb"), Now: s.d.Now,
+		Ingest: late{s}, Bindings: webBindings{s.bindings}, Inspector: s.policy, Upstream: up, InCase: s.d.Case, Note: s.webActivity, Passed: s.retrieved, Ended: watchers{s}.Association, Log: s.room("dicomweb"), Now: s.d.Now,
 		Takes: func(b control.Binding, class string) bool {
 			bound, ok := s.bindings.Set().Device(b.Device)
 			return ok && bound.MayStore(class)
@@ -333,7 +348,7 @@ func (s *Service) newWeb() (err error) {
 
 func (s *Service) newSteer(context.Context) (err error) {
 	s.steer, err = steer.New(steer.Deps{
-		Name: s.cfg.Name, Site: s.d.Site, Vault: s.journal, Forward: s.forward, Firewall: s.policy, Bindings: s.bindings, Ledger: s.ledger, Live: s.live, Fill: s.fill, Seen: s.seen,
+		Name: s.cfg.Name, Site: s.d.Site, Vault: s.journal, Forward: s.forward, Firewall: s.policy, Bindings: s.bindings, Ledger: s.ledger, Steps: s.query.Patients(), Live: s.live, Fill: s.fill, Seen: s.seen,
 		Software: s.d.Software, Log: s.room("steer"), Now: s.d.Now,
 	})
 	return err
@@ -360,6 +375,24 @@ func (a *audited) Decide(ctx context.Context, d control.Decide) (control.Held, e
 	return h, err
 }
 
+// Drop implements control.Control.
+func (a *audited) Drop(ctx context.Context, d control.Drop) (control.Dropped, error) {
+	done, err := a.steering.Drop(ctx, d)
+	if done.Deliveries > 0 { // also where not all of it could be done
+		a.audit.Dropped(d, done)
+	}
+	return done, err
+}
+
+// EndStep implements control.Control.
+func (a *audited) EndStep(ctx context.Context, e control.EndStep) (control.ProcedureStep, error) {
+	x, err := a.steering.EndStep(ctx, e)
+	if err == nil {
+		a.audit.StepEnded(x)
+	}
+	return x, err
+}
+
 // Gateway is the room with the listeners.
 func (s *Service) Gateway() *gateway.Gateway { return s.gateway }
 
@@ -376,7 +409,9 @@ func (s *Service) Addr(listener string) net.Addr { return s.gateway.Addr(listene
 func (s *Service) Open(ctx context.Context) error { return s.gateway.Open(ctx) }
 
 // Collectors are the gateway's metrics.
-func (s *Service) Collectors() []prometheus.Collector { return []prometheus.Collector{s.gateway} }
+func (s *Service) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{s.gateway, &s.refusals}
+}
 
 // Rooms returns the rooms in the order in which they are started.
 func (s *Service) Rooms() []lifecycle.Room {
@@ -392,7 +427,10 @@ func (s *Service) Rooms() []lifecycle.Room {
 		add(lifecycle.Room{Name: "trust", Run: s.trust.Run, Ready: func(context.Context) error { return s.trust.Ready() }})
 	}
 	if s.own != nil {
-		add(lifecycle.Room{Name: "certificate", Run: s.keepOwn})
+		add(lifecycle.Room{Name: "certificate", Run: func(ctx context.Context) error { return s.own.Run(ctx, s.trust) }})
+	}
+	if s.ground != nil {
+		add(lifecycle.Room{Name: "orders", Run: s.ground.Run})
 	}
 	add(lifecycle.Room{Name: "journal", Run: s.journal.Run, Ready: s.journal.Ready, Drain: 30 * time.Second})
 	if s.audit != nil {

@@ -35,6 +35,7 @@ func (s *Service) fill(o *control.Overview) {
 	if s.audit != nil {
 		o.Audit = s.audit.Status()
 	}
+	o.Advice = append(o.Advice, s.orderAdvice()...)
 	o.Routes = s.forward.Routes()
 	failed := s.gateway.Fault()
 	if why != nil {
@@ -79,7 +80,7 @@ func (s *Service) family() string {
 
 // Matters says what needs a person now.
 func (s *Service) Matters() []standing.Matter {
-	out := slices.Concat(s.gateway.Matters(), s.journal.Matters(s.now()), s.forward.Matters())
+	out := slices.Concat(s.gateway.Matters(), s.journal.Matters(s.now()), s.forward.Matters(), s.orderMatters())
 	if s.audit != nil {
 		if a := s.audit.Status(); a.State == "down" && s.now().Sub(a.Since) > auditAlarm {
 			out = append(out, gateway.Matter("audit", "audit", finding.Medium, a.Since, "The gateway's audit messages do not reach the audit repository: "+a.Why, "",

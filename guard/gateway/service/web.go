@@ -3,6 +3,7 @@
 package service
 
 import (
+	"context"
 	"net/netip"
 
 	"github.com/asepsis/asepsis/guard/gateway/binding"
@@ -21,6 +22,11 @@ func (w webBindings) Bound(peer trust.Peer, from netip.Addr) (control.Binding, b
 		return control.Binding{}, false
 	}
 	return b.Binding, true
+}
+
+// retrieved records what is about to be given out over DICOMweb.
+func (s *Service) retrieved(ctx context.Context, r dicomweb.Retrieval) error {
+	return s.gateway.Retrieved(ctx, r)
 }
 
 // webActivity shows and logs a DICOMweb request that has ended.

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"slices"
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/guard/gateway/query"
 )
 
 // What people decide about something in quarantine.
@@ -72,9 +73,6 @@ func (s *Steer) Decide(ctx context.Context, d control.Decide) (control.Held, err
 	if err != nil {
 		return control.Held{}, refused(err)
 	}
-	s.mu.Lock()
-	s.heldAt = time.Time{}
-	s.mu.Unlock()
 	s.d.Live.Changed()
 	return s.view(&r), nil
 }
@@ -183,9 +181,15 @@ func (s *Steer) carryOut(ctx context.Context, r *instance.Record, d *control.Dec
 	return out, nil
 }
 
-// route says where a released instance goes to. What routes look at is read from the data
-// set again: it was never kept, as it names the patient.
+// route says where a released instance goes to: to where a C-MOVE asked for it, otherwise by today's routes. What
+// routes look at is read from the data set again: it was never kept, as it names the patient.
 func (s *Steer) route(ctx context.Context, r *instance.Record) ([]instance.Delivery, error) {
+	if r.MovedTo != "" {
+		if !slices.ContainsFunc(s.d.Forward.Destinations(), func(d control.Destination) bool { return d.Name == r.MovedTo && d.State != control.Gone }) {
+			return nil, &control.Refused{Code: control.Conflict, What: fmt.Sprintf("a C-MOVE asked for it at the destination %s, which the gateway does not have any more", r.MovedTo), Tip: "configure that destination again; or destroy it, and who wants it asks again"}
+		}
+		return []instance.Delivery{{Destination: r.MovedTo, Route: query.RouteMove, State: instance.Waiting}}, nil
+	}
 	c, err := s.d.Vault.Open(ctx, r.Number)
 	if err != nil {
 		return nil, err

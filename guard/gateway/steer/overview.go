@@ -7,28 +7,17 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
-	"github.com/asepsis/asepsis/guard/gateway/instance"
 )
 
-// countFor is how long a count of what is held is used again.
-const countFor = 2 * time.Second
-
-// countMost is up to where what is held is counted.
-const countMost = 1000
-
 // Overview implements control.Control.
-func (s *Steer) Overview(ctx context.Context) (control.Overview, error) {
+func (s *Steer) Overview(context.Context) (control.Overview, error) {
 	o := control.Overview{Name: s.d.Name, Since: s.since, Minutes: s.d.Live.Minutes(), Policy: s.d.Firewall.State(), Ledger: control.Dependency{State: "off"}, Trust: control.Dependency{State: "off"}, Audit: control.Dependency{State: "off"}}
 	o.Received, o.Forwarded = s.d.Live.flows()
 	t := s.d.Live.Totals()
 	o.Flagged, o.Sanitised, o.Quarantined, o.Refused = t.Flagged, t.Sanitised, t.Quarantined, t.Refused
-	var err error
-	if o.Held, err = s.countHeld(ctx); err != nil {
-		return o, refused(err)
-	}
+	o.Held = s.d.Vault.Held()
 	destinations := s.d.Forward.Destinations()
 	for i := range destinations {
 		o.Waiting += destinations[i].Waiting
@@ -60,24 +49,6 @@ func rank(severity string) int {
 		return i
 	}
 	return 4
-}
-
-// countHeld counts what is in quarantine, up to a thousand; consoles ask often.
-func (s *Steer) countHeld(ctx context.Context) (int, error) {
-	s.mu.Lock()
-	if !s.heldAt.IsZero() && s.now().Sub(s.heldAt) < countFor {
-		defer s.mu.Unlock()
-		return s.held, nil
-	}
-	s.mu.Unlock()
-	list, err := s.d.Vault.List(ctx, instance.Query{States: []instance.State{instance.Quarantined}, Limit: countMost})
-	if err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.held, s.heldAt = len(list), s.now()
-	return s.held, nil
 }
 
 // advice is what a person should do about what an overview says.
@@ -125,12 +96,14 @@ func (s *Steer) advice(o *control.Overview, destinations []control.Destination) 
 	for i := range destinations {
 		d := &destinations[i]
 		switch {
+		case d.State == control.Gone:
+			say(urgency(d), "configure it again, or give up for good what waits for it", "", "%s is not configured any more; %s for it", d.Name, verb(counted(d.Waiting+d.Dead, "image"), d.Waiting+d.Dead, "wait"))
 		case d.Dead > 0:
-			say("high", "look at why, then retry the destination", d.Why, "%s for %s was given up", counted(d.Dead, "image"), d.Name)
+			say("high", "look at why, then retry the destination, or give them up for good", d.Why, "%s for %s %s given up", counted(d.Dead, "image"), d.Name, map[bool]string{true: "was", false: "were"}[d.Dead == 1])
 		case d.State == "backing-off" && d.Waiting > 0:
-			say(urgency(d), cmp.Or(d.Hint, "try the way to it from the destinations"), d.Why, "%s cannot be reached; %s wait", d.Name, counted(d.Waiting, "image"))
+			say(urgency(d), cmp.Or(d.Hint, "try the way to it from the destinations"), d.Why, "%s cannot be reached; %s", d.Name, verb(counted(d.Waiting, "image"), d.Waiting, "wait"))
 		case d.State == "paused" && d.Waiting > 0:
-			say("medium", "resume it when it may take images again", "", "%s is paused; %s wait", d.Name, counted(d.Waiting, "image"))
+			say("medium", "resume it when it may take images again", "", "%s is paused; %s", d.Name, verb(counted(d.Waiting, "image"), d.Waiting, "wait"))
 		}
 	}
 	if o.Held > 0 {
@@ -152,4 +125,12 @@ func counted(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// verb gives counted things what they do.
+func verb(things string, n int, what string) string {
+	if n == 1 {
+		what += "s"
+	}
+	return things + " " + what
 }

@@ -5,11 +5,10 @@ package steer
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/firewall"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 )
 
@@ -37,7 +36,7 @@ func (s *Steer) SetPolicy(ctx context.Context, p control.Policy, user string) (c
 	case len(p.YAML) > maxPolicy:
 		return control.Policy{}, nil, tooLong()
 	case p.SHA256 != s.d.Firewall.Policy():
-		return control.Policy{}, nil, refused(ErrPolicy)
+		return control.Policy{}, nil, &control.Refused{Code: control.Changed, What: "somebody else changed the policy meanwhile", Tip: "load it again, and see whether the change is still meant"}
 	}
 	if _, problems := s.d.Firewall.Try(p.YAML); len(problems) > 0 {
 		return control.Policy{}, problems, nil
@@ -66,7 +65,7 @@ func (s *Steer) DryRun(ctx context.Context, d control.DryRun) (control.DryRunRes
 		return out, tooLong()
 	}
 	began := s.now()
-	inspector, problems := s.d.Firewall.Try(d.YAML)
+	trial, problems := s.d.Firewall.Try(d.YAML)
 	if out.Problems = problems; len(problems) > 0 || d.Limit <= 0 {
 		return out, nil
 	}
@@ -84,7 +83,7 @@ func (s *Steer) DryRun(ctx context.Context, d control.DryRun) (control.DryRunRes
 			return out, refused(err)
 		}
 		for i := range list {
-			if err := s.try(ctx, inspector, &list[i], &out); err != nil {
+			if err := s.try(ctx, trial, &list[i], &out); err != nil {
 				return out, err
 			}
 		}
@@ -99,8 +98,8 @@ func (s *Steer) DryRun(ctx context.Context, d control.DryRun) (control.DryRunRes
 
 // try inspects one instance. What the gateway made itself, and what is not there any more,
 // is left out.
-func (s *Steer) try(ctx context.Context, inspector instance.Inspector, r *instance.Record, out *control.DryRunResult) error {
-	if r.Original != 0 || r.Bytes > maxTried || byPreamble(r) {
+func (s *Steer) try(ctx context.Context, trial *firewall.Trial, r *instance.Record, out *control.DryRunResult) error {
+	if r.Original != 0 || r.Bytes > maxTried {
 		return nil
 	}
 	c, err := s.d.Vault.Open(ctx, r.Number)
@@ -108,7 +107,7 @@ func (s *Steer) try(ctx context.Context, inspector instance.Inspector, r *instan
 		return nil //nolint:nilerr // its bytes were given back: kept for a time only
 	}
 	defer func() { _ = c.Close() }()
-	x := inspector.Begin(arrivalOf(r))
+	x := trial.Begin(r)
 	if err := inspect(ctx, x, c); err != nil {
 		if ctx.Err() != nil {
 			return &control.Refused{Code: control.Unavailable, What: "the dry run took too long", Tip: "examine fewer instances"}
@@ -127,11 +126,6 @@ func (s *Steer) try(ctx context.Context, inspector instance.Inspector, r *instan
 	}
 	out.Changed = append(out.Changed, control.DryRunChange{Number: r.Number, Received: r.Received.UTC(), Device: r.Sender.Device, Modality: r.Modality, Was: r.Verdict, Would: res.Verdict, Hits: worst(res.Hits, res.Verdict)})
 	return nil
-}
-
-// byPreamble reports whether rules met at the preamble of a file, which is not kept.
-func byPreamble(r *instance.Record) bool {
-	return slices.ContainsFunc(r.Hits, func(h instance.Hit) bool { return strings.HasPrefix(h.Rule, "preamble.") })
 }
 
 // worst are the hits that made the verdict, then others, as many as are shown.

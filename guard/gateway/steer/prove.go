@@ -41,6 +41,7 @@ func (s *Steer) record(ctx context.Context, st custody.Statement) (*instance.Ent
 	if s.d.Ledger == nil {
 		return nil, nil
 	}
+	byOrder(ctx, &st)
 	e, err := s.d.Ledger.Record(ctx, st)
 	if errors.Is(err, ledger.ErrConflict) {
 		// The same deed was recorded before, at another moment, and not carried out.
@@ -54,6 +55,17 @@ func (s *Steer) record(ctx context.Context, st custody.Statement) (*instance.Ent
 		return nil, s.unrecorded(err)
 	}
 	return &instance.Entry{Index: e.Index, Kind: string(st.Kind()), At: e.Recorded.UTC()}, nil
+}
+
+// byOrder adds by whose order something is done, where it came as one: an auditor sees
+// which console's key it was.
+func byOrder(ctx context.Context, st *custody.Statement) {
+	v, ok := control.OrderOf(ctx)
+	if !ok {
+		return
+	}
+	st.Predicate.Actor.Certificate = v.Certificate
+	st.Predicate.Detail["order"] = v.Digest
 }
 
 // recorded finds the entry that has the ID of a statement already.
@@ -90,6 +102,7 @@ func (s *Steer) configured(ctx context.Context, what string, before, after []byt
 	p := &st.Predicate
 	p.Site, p.Actor = s.d.Site, custody.Actor{Software: s.d.Software, User: user}
 	p.Detail = map[string]any{"what": "gateway/" + s.d.Name + "/" + what, "action": "set", "before": hex.EncodeToString(was[:])}
+	byOrder(ctx, &st)
 	if _, err := s.d.Ledger.Record(ctx, st); err != nil {
 		return s.unrecorded(err)
 	}

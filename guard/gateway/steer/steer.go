@@ -3,28 +3,40 @@
 package steer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/firewall"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/prove/ledger"
 )
 
+// Vault is what is needed of the journal.
+type Vault interface {
+	instance.Vault
+	// Held is how many instances are in quarantine.
+	Held() int
+}
+
 // Forward is what is needed of the forwarder.
 type Forward interface {
+	// Destinations has those that are gone too.
 	Destinations() []control.Destination
 	// Steer pauses, resumes or retries a destination.
 	Steer(name, action string) error
-	// Echo tries the way to a destination; it is called for names that Destinations has.
+	// Stuck lists the instances whose delivery to a destination Drop would give up.
+	Stuck(name string) []uint64
+	// Drop gives up for good those that are stuck still, notes the ledger's entry in their records, and
+	// counts them.
+	Drop(ctx context.Context, name string, numbers []uint64, e *instance.Entry) (int, error)
+	// Echo tries the way to a destination; it is called for names that are configured.
 	Echo(ctx context.Context, name string) control.Echo
 	// Route says where an instance goes to.
 	Route(r instance.Record, a instance.Arrival, h instance.Header) []instance.Delivery
@@ -39,21 +51,19 @@ type Firewall interface {
 	Text() string
 	// State says since when it is in force, and why a newer one is not.
 	State() control.PolicyState
-	// Try gives an inspector under another policy, with the same knowledge of patients and
-	// devices, or says what is wrong with the text.
-	Try(yaml string) (instance.Inspector, []control.Problem)
-	// Set puts a policy in force, durably; was is the SHA-256 of the one it replaces. It is
-	// ErrPolicy when that is not in force any more.
+	// Try gives a trial of another policy, or says what is wrong with the text.
+	Try(yaml string) (*firewall.Trial, []control.Problem)
+	// Set puts a policy in force, durably; was is the SHA-256 of the one it replaces. It is a
+	// *control.Refused of a conflict when that is not in force any more.
 	Set(yaml, was string) error
 }
-
-// ErrPolicy says that another policy is in force than the one that was to be replaced.
-var ErrPolicy = errors.New("the policy was changed meanwhile")
 
 // Bindings are those of the gateway; *binding.File is one.
 type Bindings interface {
 	Set() *binding.Set
 	Revision() string
+	// Check is binding.ErrRevision where Replace would be.
+	Check(revision string) error
 	Replace(list []control.Binding, revision string) ([]control.Problem, error)
 }
 
@@ -72,11 +82,12 @@ type Ledger interface {
 type Deps struct {
 	Name     string // of the gateway
 	Site     string
-	Vault    instance.Vault
+	Vault    Vault
 	Forward  Forward
 	Firewall Firewall
 	Bindings Bindings
 	Ledger   Ledger // nil: the gateway writes none
+	Steps    Steps  // nil: none are known
 	Live     *Live
 	// Fill adds to an overview what others know: listeners, disk, ledger, trust, audit,
 	// routes, and advice of their own. nil: nothing.
@@ -98,10 +109,7 @@ type Steer struct {
 
 	deciding sync.Mutex // one decision at a time: of two people who agree at once, one carries it out
 	trying   sync.Mutex // one dry run at a time
-
-	mu     sync.Mutex
-	held   int
-	heldAt time.Time
+	dropping sync.Mutex // one gives up at a time: nothing is in two statements
 }
 
 var (
@@ -142,24 +150,35 @@ func (s *Steer) Destinations(context.Context) ([]control.Destination, error) {
 	return s.d.Forward.Destinations(), nil
 }
 
-func (s *Steer) destination(name string) error {
+func (s *Steer) destination(name string) (control.Destination, error) {
 	for _, d := range s.d.Forward.Destinations() {
 		if d.Name == name {
-			return nil
+			return d, nil
 		}
 	}
-	return &control.Refused{Code: control.NotFound, What: "the gateway has no destination of that name"}
+	return control.Destination{}, &control.Refused{Code: control.NotFound, What: "the gateway has no destination of that name"}
+}
+
+// reachable finds a destination that instances can be sent to.
+func (s *Steer) reachable(name string) error {
+	d, err := s.destination(name)
+	if err == nil && d.State == control.Gone {
+		return &control.Refused{Code: control.Conflict, What: "the destination is not configured any more", Tip: "configure it again, or give up for good what waits for it"}
+	}
+	return err
 }
 
 // Steer implements control.Control.
 func (s *Steer) Steer(_ context.Context, destination, action, user string) error {
-	if err := s.destination(destination); err != nil {
-		return err
-	}
 	switch action {
 	case "pause", "resume", "retry":
+	case "drop":
+		return &control.Refused{Code: control.Invalid, What: "to give up for good what a destination did not take is a request of its own, with a reason", Tip: "asepsis gateway destinations drop NAME --reason TEXT"}
 	default:
 		return &control.Refused{Code: control.Invalid, What: "a destination is paused, resumed or retried"}
+	}
+	if err := s.reachable(destination); err != nil {
+		return err
 	}
 	if err := s.d.Forward.Steer(destination, action); err != nil {
 		return refused(err)
@@ -171,62 +190,16 @@ func (s *Steer) Steer(_ context.Context, destination, action, user string) error
 
 // EchoTo implements control.Control.
 func (s *Steer) EchoTo(ctx context.Context, destination string) (control.Echo, error) {
-	if err := s.destination(destination); err != nil {
+	if err := s.reachable(destination); err != nil {
 		return control.Echo{}, err
 	}
 	return s.d.Forward.Echo(ctx, destination), nil
 }
 
-// Instances implements control.Control. A SOP instance UID under which nothing came may
-// be that under which something went, de-identified: then the newest deliveries are
-// looked through.
+// Instances implements control.Control.
 func (s *Steer) Instances(ctx context.Context, q instance.Query) ([]instance.Record, error) {
 	list, err := s.d.Vault.List(ctx, q)
-	if err != nil || len(list) > 0 || q.SOPInstance == "" || q.Before != 0 {
-		return list, refused(err)
-	}
-	return s.sentAs(ctx, q)
-}
-
-// maxLooked bounds how many deliveries are looked through for a UID that nothing came under.
-const maxLooked = 20_000
-
-// sentAs finds instances by the UID under which they went.
-func (s *Steer) sentAs(ctx context.Context, q instance.Query) ([]instance.Record, error) {
-	uid, most := q.SOPInstance, q.Limit
-	if most <= 0 {
-		most = 100
-	}
-	q.SOPInstance, q.Limit = "", 1000
-	var out []instance.Record
-	for _, state := range []instance.DeliveryState{instance.Delivered, instance.Committed} {
-		if q.Delivery != "" && q.Delivery != state {
-			continue
-		}
-		p := q
-		p.Delivery = state
-		for looked := 0; looked < maxLooked && len(out) < most; {
-			list, err := s.d.Vault.List(ctx, p)
-			if err != nil {
-				return nil, refused(err)
-			}
-			for i := range list {
-				if wentAs(&list[i], uid) && !slices.ContainsFunc(out, func(r instance.Record) bool { return r.Number == list[i].Number }) && len(out) < most {
-					out = append(out, list[i])
-				}
-			}
-			if looked += len(list); len(list) < p.Limit {
-				break
-			}
-			p.Before = list[len(list)-1].Number
-		}
-	}
-	slices.SortFunc(out, func(a, b instance.Record) int { return cmp.Compare(b.Number, a.Number) })
-	return out, nil
-}
-
-func wentAs(r *instance.Record, uid string) bool {
-	return slices.ContainsFunc(r.Deliveries, func(d instance.Delivery) bool { return d.SOPInstance == uid })
+	return list, refused(err)
 }
 
 // Instance implements control.Control.
@@ -252,8 +225,8 @@ func (s *Steer) SetBindings(ctx context.Context, list []control.Binding, revisio
 	if user == "" || revision == "" {
 		return nil, &control.Refused{Code: control.Invalid, What: "bindings are set by a user, and from a revision"}
 	}
-	if revision != s.d.Bindings.Revision() {
-		return nil, refused(binding.ErrRevision)
+	if err := s.d.Bindings.Check(revision); err != nil { // before the ledger has it
+		return nil, refused(err)
 	}
 	if _, problems := binding.New(list); len(problems) > 0 {
 		return problems, nil
@@ -278,8 +251,10 @@ func refused(err error) error {
 		return err
 	case errors.Is(err, instance.ErrNotFound):
 		return &control.Refused{Code: control.NotFound, What: "there is no such instance, or its bytes are gone"}
-	case errors.Is(err, instance.ErrRevision), errors.Is(err, binding.ErrRevision), errors.Is(err, ErrPolicy):
-		return &control.Refused{Code: control.Conflict, What: "somebody else changed it meanwhile", Tip: "load it again, and see whether it is still meant"}
+	case errors.Is(err, instance.ErrRevision), errors.Is(err, binding.ErrRevision):
+		return &control.Refused{Code: control.Changed, What: "somebody else changed it meanwhile", Tip: "load it again, and see whether it is still meant"}
+	case errors.Is(err, instance.ErrIndexing):
+		return &control.Refused{Code: control.Unavailable, What: err.Error(), Tip: "ask again in a moment"}
 	case errors.Is(err, ledger.ErrNotFound):
 		return &control.Refused{Code: control.NotFound, What: "the gateway’s ledger has no such entry"}
 	case errors.Is(err, ledger.ErrFull), errors.Is(err, ledger.ErrBusy), errors.Is(err, ledger.ErrClosed):

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/gateway/control"
-	"github.com/asepsis/asepsis/guard/gateway/firewall"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/journal"
 	"github.com/asepsis/asepsis/guard/gateway/journal/vaulttest"
@@ -42,11 +39,16 @@ type flaky struct {
 	*ledger.Ledger
 	mu   sync.Mutex
 	away error
+	left int // how often it records before
 }
 
 func (f *flaky) Record(ctx context.Context, s custody.Statement) (ledger.Entry, error) {
 	f.mu.Lock()
 	err := f.away
+	if f.left > 0 {
+		f.left--
+		err = nil
+	}
 	f.mu.Unlock()
 	if err != nil {
 		return ledger.Entry{}, err
@@ -57,12 +59,19 @@ func (f *flaky) Record(ctx context.Context, s custody.Statement) (ledger.Entry, 
 func (f *flaky) set(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.away = err
+	f.away, f.left = err, 0
+}
+
+// after has it be away when it recorded n times more.
+func (f *flaky) after(n int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.away, f.left = err, n
 }
 
 func newFixture(t *testing.T) *fixture { return fixtureOver(t, nil) }
 
-func fixtureOver(t *testing.T, v instance.Vault) *fixture {
+func fixtureOver(t *testing.T, v steer.Vault) *fixture {
 	t.Helper()
 	cfg := ledger.Default()
 	cfg.Dir, cfg.Origin, cfg.Checkpoint, cfg.Reserve = t.TempDir(), "ledger.example/gateway", 100*time.Millisecond, 0
@@ -262,52 +271,6 @@ func TestAHeaderThatIsBrokenIsShownAsFarAsItGoes(t *testing.T) {
 	h, err := f.HeaderOf(t.Context(), control.HeaderRequest{Number: r.Number})
 	if err != nil || !h.Cut || len(h.Elements) == 0 {
 		t.Errorf("it is %+v, %v", h, err)
-	}
-}
-
-func TestThePolicysFileIsFollowedAndABadOneIsNot(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "policy.yaml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("mode: dream\n")
-	if _, err := steer.OpenPolicy(file, firewall.Deps{}, nil, nil); err == nil {
-		t.Error("a policy that cannot be read was opened")
-	}
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	p, err := steer.OpenPolicy(file, firewall.Deps{}, nil, nil)
-	if err != nil || p.State().File != "" || p.Text() != string(firewall.DefaultYAML()) {
-		t.Fatalf("without a file it is %+v, %v", p.State(), err)
-	}
-	write("mode: observe\n")
-	p.Reload()
-	if s := p.State(); s.File != file || p.Text() != "mode: observe\n" || s.SHA256 != p.Firewall.Policy() {
-		t.Errorf("with a file it is %+v", s)
-	}
-	write("mode: dreaming of electric sheep\n")
-	p.Reload()
-	if s := p.State(); s.Error == "" || p.Text() != "mode: observe\n" {
-		t.Errorf("with a bad file it is %+v", s)
-	}
-	if err := p.Set("mode: enforce\n", strings.Repeat("0", 64)); !errors.Is(err, steer.ErrPolicy) {
-		t.Errorf("replacing another one: %v", err)
-	}
-	if err := p.Set("mode: enforce\n", p.Firewall.Policy()); err != nil || p.State().Error != "" {
-		t.Errorf("replaced: %v, %+v", err, p.State())
-	}
-	if text, err := os.ReadFile(file); err != nil || string(text) != "mode: enforce\n" {
-		t.Errorf("the file is %q, %v", text, err)
-	}
-	if embedded, err := steer.OpenPolicy("", firewall.Deps{}, nil, nil); err != nil || code(embedded.Set("mode: observe\n", embedded.Firewall.Policy())) != control.Conflict {
-		t.Errorf("the embedded policy was replaced: %v", err)
-	}
-	if _, list := p.Try("rules:\n  preamble.executable: {verdict: sanitise}\n  x.y: {verdict: pass}\n"); len(list) != 2 || list[0].Line != 2 || list[1].Line != 3 || list[1].Hint == "" {
-		t.Errorf("what is wrong: %+v", list)
 	}
 }
 

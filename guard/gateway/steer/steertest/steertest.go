@@ -35,7 +35,7 @@ type Options struct {
 	Name   string // "" for gateway-or-3
 	Dir    string // where policy and bindings are written; needed
 	Ledger steer.Ledger
-	Vault  instance.Vault // nil: one in memory
+	Vault  steer.Vault // nil: one in memory
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -49,11 +49,12 @@ type Steered interface {
 // Gateway is a Steer with what is behind it.
 type Gateway struct {
 	Steered
-	Vault   instance.Vault
+	Vault   steer.Vault
 	Forward *Forward
-	Wall    *steer.PolicyFile
+	Wall    *firewall.File
 	Book    *binding.File
 	Live    *steer.Live
+	Rooms   *Steps
 	ledger  steer.Ledger
 	name    string
 	now     func() time.Time
@@ -67,12 +68,13 @@ func Open(o Options) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	g := &Gateway{Vault: o.Vault, Forward: NewForward(), Live: steer.NewLive(o.Now), ledger: o.Ledger, name: o.Name, now: o.Now}
+	g := &Gateway{Vault: o.Vault, Forward: NewForward(), Live: steer.NewLive(o.Now), Rooms: NewSteps(o.Now), ledger: o.Ledger, name: o.Name, now: o.Now}
 	if g.Vault == nil {
 		g.Vault = NewVault()
 	}
+	g.Forward.vault = g.Vault
 	var err error
-	if g.Wall, err = steer.OpenPolicy(filepath.Join(o.Dir, "policy.yaml"), firewall.Deps{}, o.Log, o.Now); err != nil {
+	if g.Wall, err = firewall.Open(filepath.Join(o.Dir, "policy.yaml"), firewall.Deps{}, o.Log, o.Now); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(o.Dir, "bindings.yaml")
@@ -85,7 +87,7 @@ func Open(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.Steered, err = steer.New(steer.Deps{
-		Name: o.Name, Site: "site", Vault: g.Vault, Forward: g.Forward, Firewall: g.Wall, Bindings: g.Book, Ledger: o.Ledger, Live: g.Live, Log: o.Log, Now: o.Now,
+		Name: o.Name, Site: "site", Vault: g.Vault, Forward: g.Forward, Firewall: g.Wall, Bindings: g.Book, Ledger: o.Ledger, Steps: g.Rooms, Live: g.Live, Log: o.Log, Now: o.Now,
 		Fill: fill, Software: "asepsis/gateway test",
 	})
 	return g, err
@@ -116,6 +118,8 @@ type Forward struct {
 	Woken int
 	// Nowhere makes Route find no destination.
 	Nowhere bool
+	vault   instance.Vault
+	stuck   map[string][]uint64
 }
 
 // NewForward has two destinations.
@@ -144,6 +148,77 @@ func (f *Forward) Steer(name, action string) error {
 		}
 	}
 	return errors.New("no such destination")
+}
+
+// Strand has the deliveries of instances given up by a destination that is there, or waiting for one that is gone.
+func (f *Forward) Strand(ctx context.Context, name string, numbers ...uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.list, func(d control.Destination) bool { return d.Name == name })
+	if i < 0 {
+		i = len(f.list)
+		f.list = append(f.list, control.Destination{Name: name, State: control.Gone, Commitment: "off", Why: "it is not configured any more"})
+	}
+	state := instance.Dead
+	if f.list[i].State == control.Gone {
+		state = instance.Waiting
+		f.list[i].Waiting += len(numbers)
+	} else {
+		f.list[i].Dead += len(numbers)
+	}
+	for _, n := range numbers {
+		if _, err := f.vault.Change(ctx, n, func(r *instance.Record) error {
+			r.Deliveries = []instance.Delivery{{Destination: name, Route: "to-xr", State: state, Why: "connection refused"}}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	if f.stuck == nil {
+		f.stuck = map[string][]uint64{}
+	}
+	f.stuck[name] = append(f.stuck[name], numbers...)
+	return nil
+}
+
+// Stuck implements steer.Forward.
+func (f *Forward) Stuck(name string) []uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.stuck[name])
+}
+
+// Drop implements steer.Forward.
+func (f *Forward) Drop(ctx context.Context, name string, numbers []uint64, e *instance.Entry) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	done := 0
+	for _, n := range numbers {
+		if _, err := f.vault.Change(ctx, n, func(r *instance.Record) error {
+			for i := range r.Deliveries {
+				if r.Deliveries[i].Destination == name {
+					r.Deliveries[i].State = instance.Dropped
+				}
+			}
+			if e != nil {
+				r.Entries = append(r.Entries, *e)
+			}
+			return nil
+		}); err != nil {
+			return done, err
+		}
+		f.stuck[name] = slices.DeleteFunc(f.stuck[name], func(m uint64) bool { return m == n })
+		done++
+	}
+	for i := range f.list {
+		if d := &f.list[i]; d.Name == name && d.State != control.Gone {
+			d.Dead -= done
+		} else if d.Name == name {
+			d.Waiting -= done
+		}
+	}
+	f.list = slices.DeleteFunc(f.list, func(d control.Destination) bool { return d.State == control.Gone && d.Waiting == 0 })
+	return done, nil
 }
 
 // Echo implements steer.Forward.

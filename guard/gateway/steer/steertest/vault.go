@@ -101,7 +101,20 @@ func (content) Close() error { return nil }
 func (v *Vault) BySOP(ctx context.Context, uid string) ([]instance.Record, error) {
 	list, err := v.List(ctx, instance.Query{SOPInstance: uid, Limit: 1000})
 	slices.Reverse(list)
-	return slices.DeleteFunc(list, func(r instance.Record) bool { return r.State == instance.Refused }), err
+	return slices.DeleteFunc(list, func(r instance.Record) bool { return r.State == instance.Refused || r.SOPInstance != uid }), err
+}
+
+// Held implements steer.Vault.
+func (v *Vault) Held() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := 0
+	for i := range v.records {
+		if v.records[i].State == instance.Quarantined {
+			n++
+		}
+	}
+	return n
 }
 
 // List implements instance.Vault.
@@ -133,7 +146,8 @@ func asked(r *instance.Record, q *instance.Query) bool {
 	switch {
 	case q.Before != 0 && r.Number >= q.Before,
 		q.Study != "" && r.Study != q.Study,
-		q.SOPInstance != "" && r.SOPInstance != q.SOPInstance,
+		q.SOPInstance != "" && r.SOPInstance != q.SOPInstance && !delivery(func(d *instance.Delivery) bool { return d.SOPInstance == q.SOPInstance }),
+		q.SHA256 != "" && r.DataSet != q.SHA256 && !delivery(func(d *instance.Delivery) bool { return d.Forwarded == q.SHA256 }),
 		q.Device != "" && r.Sender.Device != q.Device,
 		q.Theatre != "" && r.Sender.Theatre != q.Theatre,
 		len(q.States) > 0 && !slices.Contains(q.States, r.State),
