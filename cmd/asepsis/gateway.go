@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/platform/store"
+	"github.com/asepsis/asepsis/platform/store/open"
 	"github.com/asepsis/asepsis/prove/identity/announce"
 	"github.com/asepsis/asepsis/see/demo"
 	"github.com/asepsis/asepsis/see/recorder"
@@ -65,14 +68,18 @@ func (f *upFlags) gatewayAlone(c *cobra.Command) error {
 	if err := f.become(p); err != nil {
 		return err
 	}
-	connect := p.connectBus
-	if p.set.Store.URL != "" {
-		connect = p.connect
-	} else {
-		p.log.Warn("no shared store is named: what needs a person is only logged, and no case is known", "hint", "--store postgres://...")
-	}
-	if err := connect(c.Context()); err != nil {
+	// After a power cut a gateway may be up before bus and store are: images do not wait for them.
+	p.patient = true
+	if err := p.connectBus(c.Context()); err != nil {
 		return err
+	}
+	if p.set.Store.URL == "" && p.set.Store.URLFile == "" {
+		p.log.Warn("no shared store is named: what needs a person is only logged, and no case is known", "hint", "--store postgres://...")
+	} else {
+		if p.late, err = open.Documents(c.Context(), p.set.Store, filepath.Join(p.dir, "store"), p.log.With("room", "store")); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		p.rooms = append(p.rooms, lifecycle.Room{Name: "store", Run: p.late.Run, Ready: p.late.Ping})
 	}
 	if err := p.addGateway(c.Context()); err != nil {
 		return err
@@ -97,14 +104,14 @@ func (p *platform) addGateway(ctx context.Context) error {
 		return nil
 	}
 	events := p.bus.NewPublisher(cfg.Name, bus.PublisherOptions{})
-	deps := gatewayservice.Deps{Data: p.dir, Announcer: announce.Over(p.bus), Ledger: p.proof.ledger, Emit: events.Emit, Key: p.key, Site: p.bus.Site(), Software: "asepsis/gateway " + version, Log: p.log.With("gateway", cfg.Name), Now: time.Now}
+	deps := gatewayservice.Deps{Data: p.dir, Announcer: announce.Over(p.bus), Ledger: p.proof.ledger, Emit: events.Emit, Key: p.key, Site: p.bus.Site(), Bus: p.bus.Site(), Reached: p.reached(), Software: "asepsis/gateway " + version, Log: p.log.With("gateway", cfg.Name), Now: time.Now}
 	if p.proof.identity != nil {
 		deps.Authority = p.proof.identity.Authority()
 	}
-	if p.store != nil {
-		cases := &caseStates{docs: p.store}
+	if docs := p.documents(); docs != nil {
+		cases := &caseStates{docs: docs}
 		cases.look(ctx)
-		deps.Documents, deps.Case = p.store, cases.inProgress
+		deps.Documents, deps.Case, deps.Room = docs, cases.inProgress, cases.stateOf
 		p.rooms = append(p.rooms, lifecycle.Room{Name: "gateway's cases", Run: cases.run})
 	}
 	s, err := gatewayservice.New(ctx, cfg, deps)
@@ -119,7 +126,10 @@ func (p *platform) addGateway(ctx context.Context) error {
 	}
 	p.rooms = append(p.rooms, lifecycle.Room{Name: cfg.Name + ": events", Run: events.Run})
 	p.rooms = append(p.rooms, s.Rooms()...)
-	p.rooms = append(p.rooms, lifecycle.Room{Name: cfg.Name + ": control", Run: func(ctx context.Context) error { return control.Serve(ctx, p.bus, cfg.Name, s.Control()) }})
+	p.rooms = append(p.rooms, lifecycle.Room{Name: cfg.Name + ": control", Run: func(ctx context.Context) error {
+		return control.Serve(ctx, p.bus, cfg.Name, s.Control(), control.Guarded(s.Orders()))
+	}})
+	p.gateways = map[string]control.Control{cfg.Name: control.Here(cfg.Name, s.Control())}
 	if t := s.Trust(); t != nil {
 		p.rooms = append(p.rooms, lifecycle.Room{Name: cfg.Name + ": connections", Run: func(ctx context.Context) error { return announce.ReportLive(ctx, p.bus, cfg.Name, t) }})
 	}
@@ -136,7 +146,13 @@ type caseStates struct {
 	docs store.Documents
 
 	mu    sync.Mutex
-	state map[string]theatre.State
+	state map[string]roomState
+}
+
+// roomState is what goes on in a theatre, and since when.
+type roomState struct {
+	state theatre.State
+	since time.Time
 }
 
 // casesEvery is how often the theatres are read.
@@ -162,11 +178,12 @@ func (c *caseStates) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	state := make(map[string]theatre.State, len(list))
+	state := make(map[string]roomState, len(list))
 	for _, d := range list {
 		var t recorder.Theatre
 		if json.Unmarshal(d.Body, &t) == nil {
-			state[t.ID] = t.State
+			since, _ := time.Parse(time.RFC3339, t.Since) // zero: before everything
+			state[t.ID] = roomState{t.State, since}
 		}
 	}
 	c.mu.Lock()
@@ -177,5 +194,12 @@ func (c *caseStates) look(ctx context.Context) {
 func (c *caseStates) inProgress(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return id != "" && c.state[id] == theatre.InCase
+	return id != "" && c.state[id].state == theatre.InCase
+}
+
+// stateOf is what the theatre board has of a room; "" where it does not know it.
+func (c *caseStates) stateOf(id string) (theatre.State, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state[id].state, c.state[id].since
 }

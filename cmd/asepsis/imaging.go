@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (r *gatewayRemote) send(c *cobra.Command, method, path string, body any, ta
 // its site.
 func gatewayClientCommands() []*cobra.Command {
 	list := []*cobra.Command{
-		imagingStatus(), imagingAssociations(), imagingDestinations(), imagingInstances(), imagingQuarantine(), imagingHeader(), imagingBindings(), imagingPolicy(), imagingReceipts(),
+		imagingStatus(), imagingAssociations(), imagingDestinations(), imagingInstances(), imagingQuarantine(), imagingSteps(), imagingHeader(), imagingBindings(), imagingPolicy(), imagingReceipts(),
 	}
 	return list
 }
@@ -107,7 +108,7 @@ func imagingAssociations() *cobra.Command {
 
 func imagingDestinations() *cobra.Command {
 	var r gatewayRemote
-	c := &cobra.Command{Use: "destinations", Short: "List where images go to; pause, resume, retry or try one", Args: wants(0, 0),
+	c := &cobra.Command{Use: "destinations", Short: "List where images go to; pause, resume, retry, drop or try one", Args: wants(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return r.print(c, "/imaging/destinations", r.query(), client.WriteDestinations)
 		}}
@@ -122,7 +123,19 @@ func imagingDestinations() *cobra.Command {
 		}
 		c.AddCommand(one)
 	}
-	c.AddCommand(&cobra.Command{Use: "echo NAME", Short: "Try the way to a destination, step by step", Args: wants(1, 1), RunE: func(c *cobra.Command, args []string) error {
+	var d struct {
+		Reason        string `json:"reason"`
+		ConfirmInCase bool   `json:"confirm_in_case"`
+	}
+	drop := &cobra.Command{Use: "drop NAME --reason TEXT", Short: "Give up for good what a destination did not take", Args: wants(1, 1),
+		Long: "Gives up for good what was given up for a destination, and where the destination is not configured any\nmore, what waits for it. The images stay in the gateway as long as others do; nothing is sent again by itself.",
+		RunE: func(c *cobra.Command, args []string) error {
+			return r.send(c, http.MethodPost, "/imaging/destinations/"+url.PathEscape(args[0])+"/drop", &d, client.WriteDropped)
+		}}
+	drop.Flags().StringVar(&d.Reason, "reason", "", "why; the audit trail and the ledger keep it (required)")
+	drop.Flags().BoolVar(&d.ConfirmInCase, "in-case", false, "also while a case is in progress where it goes to; that is recorded")
+	_ = drop.MarkFlagRequired("reason")
+	c.AddCommand(drop, &cobra.Command{Use: "echo NAME", Short: "Try the way to a destination, step by step", Args: wants(1, 1), RunE: func(c *cobra.Command, args []string) error {
 		return r.send(c, http.MethodPost, "/imaging/destinations/"+url.PathEscape(args[0])+"/echo", nil, client.WriteEcho)
 	}})
 	return c
@@ -132,8 +145,16 @@ func imagingInstances() *cobra.Command {
 	var r gatewayRemote
 	q := map[string]*string{}
 	var states []string
-	c := &cobra.Command{Use: "instances", Short: "List images that came, newest first", Args: wants(0, 0), Example: "  asepsis gateway instances --state quarantined --from -1d\n  asepsis gateway instances show 4711",
+	var file string
+	c := &cobra.Command{Use: "instances", Short: "List images that came, newest first", Args: wants(0, 0), Example: "  asepsis gateway instances --state quarantined --from -1d\n  asepsis gateway instances --file image.dcm\n  asepsis gateway instances show 4711",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if file != "" {
+				sum, err := dataSetOf(file)
+				if err != nil {
+					return err
+				}
+				*q["sha256"] = sum
+			}
 			query := r.query()
 			for k, v := range q {
 				if *v != "" {
@@ -144,16 +165,31 @@ func imagingInstances() *cobra.Command {
 			return r.print(c, "/imaging/instances", query, client.WriteInstances)
 		}}
 	r.flags(c)
-	for _, f := range [][3]string{{"study", "study", "study instance UID"}, {"sop_instance", "sop-instance", "SOP instance UID"}, {"device", "device", "device's ID"}, {"destination", "destination", "destination's name"},
+	for _, f := range [][3]string{{"study", "study", "study instance UID"}, {"sop_instance", "sop-instance", "SOP instance UID, under which it came or went"}, {"sha256", "sha256", "SHA-256 of the data set, as it came or went"}, {"device", "device", "device's ID"}, {"destination", "destination", "destination's name"},
 		{"delivery", "delivery", "waiting, delivered, committed, dead or dropped"}, {"theatre", "theatre", "theatre's ID"}, {"from", "from", "received from this time on: RFC 3339, or -1h and the like"}, {"to", "to", "received before this time"},
 		{"before", "before", "with a lower number"}, {"limit", "limit", "at most so many (100)"}} {
 		q[f[0]] = c.Flags().String(f[1], "", f[2])
 	}
+	c.Flags().StringVar(&file, "file", "", "DICOM file: those with its data set, as asepsis verify compares it; it stays here, only its SHA-256 is asked for")
+	c.MarkFlagsMutuallyExclusive("file", "sha256")
 	c.Flags().StringSliceVar(&states, "state", nil, "accepted, quarantined, released, destroyed, replaced or refused; may be given several times")
 	c.AddCommand(&cobra.Command{Use: "show NUMBER", Short: "Show an image's record and the ledger's entries about it", Args: wants(1, 1), RunE: func(c *cobra.Command, args []string) error {
 		return r.print(c, "/imaging/instances/"+url.PathEscape(args[0]), r.query(), client.WriteInstance)
 	}})
 	return c
+}
+
+// dataSetOf is the SHA-256 of a file's data set, in hexadecimal: what follows the head of a DICOM file, or else all of
+// it, as some receivers keep the data set bare.
+func dataSetOf(file string) (string, error) {
+	sums, err := sumsOf(file)
+	if err != nil {
+		return "", err
+	}
+	if !sums.DICOM {
+		return hex.EncodeToString(sums.Whole[:]), nil
+	}
+	return hex.EncodeToString(sums.DataSet[:]), nil
 }
 
 func imagingQuarantine() *cobra.Command {

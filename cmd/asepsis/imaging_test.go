@@ -132,6 +132,9 @@ func (s *imagingSite) gateway(ctx context.Context, dir string, b *bus.Bus) error
 			return err
 		}
 	}
+	if err := g.Forward.Strand(ctx, "old", 1); err != nil { // a destination that is gone
+		return err
+	}
 	held, err := g.Put(ctx, steertest.Image(1, 3, steertest.Script), func(r *instance.Record) { r.State, r.Verdict = instance.Quarantined, instance.Quarantine })
 	if err != nil {
 		return err
@@ -140,6 +143,7 @@ func (s *imagingSite) gateway(ctx context.Context, dir string, b *bus.Bus) error
 	s.e.Setenv("STUDY", passed.Study)
 	s.e.Setenv("SOP", passed.SOPInstance)
 	s.e.Setenv("SUM", passed.DataSet)
+	s.e.Setenv("PASSED", fmt.Sprint(passed.Number))
 	s.e.Setenv("HELD", fmt.Sprint(held.Number))
 	s.e.Setenv("FORWARDED", fmt.Sprint(passed.Entries[1].Index))
 	// What the receiver has: the same data set behind a head of its own.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/identity/trust"
 )
 
 // Config is how the API and the console are served.
@@ -26,6 +27,10 @@ type Config struct {
 	DrainTimeout   time.Duration   `yaml:"drain_timeout" doc:"How long requests under way may take to finish when the program ends."`
 	Streams        Streams         `yaml:"streams" doc:"Live views."`
 	Export         Export          `yaml:"export" doc:"Downloads of events."`
+
+	Trust            trust.Config      `yaml:"trust" doc:"The console's certificate, of the profile infrastructure, with which it signs what it asks of gateways in other processes; and the site's root, by which it knows their answers. Not needed where the site's authority runs in the same process."`
+	Gateways         map[string]string `yaml:"gateways" doc:"Device IDs under which gateways are enrolled, by the gateway's name, where that is another."`
+	UnsignedGateways []string          `yaml:"unsigned_gateways" doc:"Names of gateways that have no certificate and are believed without: whoever reaches the bus can answer in their place."`
 }
 
 // TLS is the certificate of the server.
@@ -63,6 +68,7 @@ func Default() Config {
 		DrainTimeout:   10 * time.Second,
 		Streams:        Streams{Max: 256, MaxPerSession: 16, Heartbeat: 15 * time.Second, WriteTimeout: 10 * time.Second},
 		Export:         Export{Max: 4, MaxEvents: 5_000_000, Timeout: 30 * time.Minute},
+		Trust:          trust.Default(),
 	}
 }
 
@@ -100,6 +106,9 @@ func (c Config) Validate() error {
 		if h == "" || strings.ContainsAny(h, "/:*@ ") {
 			return config.Invalid("allowed_hosts["+itoa(i)+"]", "for example asepsis.hospital.example", "must be a host name without scheme, port or wildcard")
 		}
+	}
+	if c.Trust.CAFile != "" && c.Trust.CertFile == "" {
+		return config.Invalid("trust.cert_file", "asepsis ca code --profile infrastructure --service console makes a code, asepsis enroll gets the certificate", "is empty: the console could sign nothing")
 	}
 	for _, b := range []struct {
 		field     string

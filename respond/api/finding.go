@@ -294,7 +294,7 @@ func triageProblem(err error) error {
 	case errors.As(err, &conflict):
 		t := conflict.Now.Alert.Triage
 		return problem.Conflict(fmt.Sprintf("This finding was changed by someone else meanwhile: it is at revision %d, not %d, %s, assigned to %s.",
-			conflict.Now.Decisions+1, conflict.Had, t.State, cmp.Or(t.Assignee, "nobody")), "load it again, look at what is new, and repeat the change")
+			conflict.Now.Decisions+1, conflict.Had, t.State, cmp.Or(t.Assignee, "nobody")), "load it again, look at what is new, and repeat the change").Coded(problem.RevisionConflict)
 	case errors.As(err, &state):
 		return problem.Conflict(state.Message, "load it again")
 	}

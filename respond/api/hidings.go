@@ -285,7 +285,7 @@ func sameRevision(what string, had uint64, is store.Document) error {
 	case had == 0:
 		return fields([]problem.Field{{Field: "revision", Message: "is needed: the one that was read"}})
 	case had != is.Revision:
-		return problem.Conflict(fmt.Sprintf("This %s was changed by someone else meanwhile: it is at revision %d, not %d.", what, is.Revision, had), "load it again, look at what is new, and repeat the change")
+		return problem.Conflict(fmt.Sprintf("This %s was changed by someone else meanwhile: it is at revision %d, not %d.", what, is.Revision, had), "load it again, look at what is new, and repeat the change").Coded(problem.RevisionConflict)
 	}
 	return nil
 }

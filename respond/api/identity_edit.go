@@ -168,7 +168,7 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if hit.InCase && !q.ConfirmInCase {
-		return problem.Conflict("A case is in progress in the theatre of this device, and revoking may cut what it shows or does.", "send confirm_in_case when that is meant; the override is recorded")
+		return problem.Conflict("A case is in progress in the theatre of this device, and revoking may cut what it shows or does.", "send confirm_in_case when that is meant; the override is recorded").Coded(problem.CaseInProgress)
 	}
 	done, err := s.dep.Identity.Authority.Revoke(r.Context(), identity.Revocation{Serials: []string{c.Serial}, Reason: reason, Note: strings.TrimSpace(q.Note), By: identity.Actor{User: s.audit(r, "", "").Who}})
 	if err != nil {

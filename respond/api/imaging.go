@@ -33,6 +33,7 @@ func (s *Server) imagingRoutes(add func(method, path string, need access.Permiss
 	for _, action := range []string{"pause", "resume", "retry"} {
 		add("POST", "/imaging/destinations/{name}/"+action, edit, s.steer(action))
 	}
+	add("POST", "/imaging/destinations/{name}/drop", edit, s.postDrop).long = true
 	add("POST", "/imaging/destinations/{name}/echo", edit, s.postEcho).long = true
 	add("GET", "/imaging/instances", read, s.getInstances)
 	add("GET", "/imaging/instances/{number}", read, s.getInstance)
@@ -42,6 +43,8 @@ func (s *Server) imagingRoutes(add func(method, path string, need access.Permiss
 	for _, action := range []string{"release", "destroy", "withdraw"} {
 		add("POST", "/imaging/quarantine/{number}/"+action, decide, s.decideHeld(action))
 	}
+	add("GET", "/imaging/steps", read, s.getProcedureSteps)
+	add("POST", "/imaging/steps/{uid}/end", decide, s.endProcedureStep)
 	add("GET", "/imaging/studies", read, s.getStudies)
 	add("GET", "/imaging/studies/{study}/timeline", read, s.getTimeline)
 	add("GET", "/imaging/studies/{study}/receipts.zip", read, s.getStudyBundle).long = true
@@ -95,13 +98,22 @@ func (s *Server) gateway(ctx context.Context, p *params) (gateway, error) {
 	case name == "" && len(names) == 1:
 		name = names[0]
 	case name == "":
-		return gateway{}, problem.BadRequest("The site has several gateways.", "name one", problem.Field{Field: "gateway", Message: "is needed", Hint: "one of " + strings.Join(names, ", ")})
+		return gateway{}, problem.BadRequest("The site has several gateways.", "name one of "+strings.Join(names, ", ")+": --gateway on the command line, ?gateway= in an address", problem.Field{Field: "gateway", Message: "is needed", Hint: "one of " + strings.Join(names, ", ")})
 	case !slices.Contains(names, name):
 		p := problem.NotFound("There is no gateway of that name.")
 		p.Hint = didYouMean(name, names)
 		return gateway{}, p
 	}
-	return gateway{control.At(s.dep.Bus, name), name}, nil
+	return gateway{s.control(ctx, name), name}, nil
+}
+
+// control is how a gateway is asked for the person who asks here.
+func (s *Server) control(ctx context.Context, name string) control.Control {
+	if here := s.dep.Gateways[name]; here != nil {
+		return here
+	}
+	who, _ := access.ActorOf(ctx)
+	return control.At(s.dep.Bus, name, control.As(who.Name), control.Signed(s.dep.Orders))
 }
 
 // link is an address of this gateway's, of the API.
@@ -121,10 +133,16 @@ func imagingProblem(err error) error {
 		p := problem.NotFound(sentence(r.What))
 		p.Hint = r.Tip
 		return p
-	case control.Conflict, control.SamePerson:
+	case control.Conflict:
 		return problem.Conflict(sentence(r.What), r.Tip)
+	case control.Changed:
+		return problem.Conflict(sentence(r.What), r.Tip).Coded(problem.RevisionConflict)
+	case control.SamePerson:
+		return problem.Conflict(sentence(r.What), r.Tip).Coded(problem.SamePerson)
 	case control.Unavailable:
 		return problem.Unavailable(sentence(r.What), r.Tip, 2*time.Second, err)
+	case control.Unsigned, control.NotTrusted: // not of the person: one of the processes is not set up for it
+		return problem.Unavailable(sentence(r.What), r.Tip, time.Minute, err)
 	}
 	return problem.BadRequest(sentence(r.What), r.Tip)
 }
@@ -238,7 +256,8 @@ func (s *Server) getDestinations(w http.ResponseWriter, r *http.Request) error {
 
 func (w *world) destination(d *control.Destination) ImagingDestination {
 	utc(&d.Oldest, &d.Success, &d.Failure, &d.Next)
-	return ImagingDestination{Destination: *d, InCase: w.inCase(d.Theatre)}
+	// Where one that is gone stands is not known any more: what waits for it says whether it matters now.
+	return ImagingDestination{Destination: *d, InCase: w.inCase(d.Theatre) || d.State == control.Gone && d.Urgent > 0}
 }
 
 // destinationOf finds a destination of the gateway by the name in the path.
@@ -301,7 +320,7 @@ func (s *Server) steer(action string) handler {
 
 // confirmInCase asks whether something is meant though a case is in progress.
 func confirmInCase(what string) error {
-	return problem.Conflict("A case is in progress in the theatre that this concerns, and "+what+".", "send confirm_in_case when that is meant; the override is recorded")
+	return problem.Conflict("A case is in progress in the theatre that this concerns, and "+what+".", "send confirm_in_case when that is meant; the override is recorded").Coded(problem.CaseInProgress)
 }
 
 // refusedBy writes into the audit trail that the gateway refused a change, and gives

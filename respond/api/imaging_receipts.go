@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -33,7 +34,20 @@ func (s *Server) artefactAt(r *http.Request, g *gateway) ([]instance.Record, []l
 		if len(entries) == 0 {
 			return nil, nil, problem.NotFound("The gateway's ledger knows nothing of a data set with this content.")
 		}
-		return nil, entries, nil
+		// Under another content it may have come, or gone to others: that is its story too. What is not indexed yet is
+		// left out, as the entries that were asked for are there.
+		records, err := g.Instances(r.Context(), instance.Query{SHA256: lower(what), Limit: maxOfSOP})
+		var no *control.Refused
+		if err != nil && (!errors.As(err, &no) || no.Code != control.Unavailable) {
+			return nil, nil, imagingProblem(err)
+		}
+		others, err := entriesOf(r.Context(), g, records...)
+		if err != nil {
+			return nil, nil, err
+		}
+		entries = append(entries, others...)
+		slices.SortFunc(entries, func(a, b ledger.Entry) int { return cmp.Compare(a.Index, b.Index) })
+		return records, slices.CompactFunc(entries, func(a, b ledger.Entry) bool { return a.Index == b.Index }), nil
 	}
 	if !isUID(what) {
 		return nil, nil, problem.BadRequest("Receipts are asked for by a SOP instance UID, or by the SHA-256 of a data set.", "asepsis dicom dump FILE shows the UID")

@@ -122,8 +122,11 @@ func (t *storyteller) events(rec *instance.Record) []ImagingEvent {
 			x := say(saidFailed, "Given up for "+to+phrase(": ", d.Why), to, d.At, nil)
 			x.Custody = ""
 		case instance.Dropped:
-			x := say(saidDropped, "Not sent to "+to+" any more"+phrase(": ", d.Why), to, cmp.Or(d.At, rec.Received), nil)
-			x.Custody = ""
+			e := decidedOf(rec.Entries, to)
+			x := say(saidDropped, "Not sent to "+to+" any more"+phrase(": ", d.Why), to, cmp.Or(d.At, rec.Received), e)
+			if e == nil {
+				x.Custody = "" // its profile said so, and nobody decided
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b ImagingEvent) int { return a.At.Compare(b.At) })
@@ -132,6 +135,16 @@ func (t *storyteller) events(rec *instance.Record) []ImagingEvent {
 
 // decided is the custody of what was refused: the entry of the decision, where there is one.
 func (t *storyteller) decided(rec *instance.Record) string { return t.proof.weakest(rec.Entries) }
+
+// decidedOf finds the newest decision about the delivery to a destination.
+func decidedOf(list []instance.Entry, destination string) *instance.Entry {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Kind == string(custody.Decision) && list[i].Destination == destination {
+			return &list[i]
+		}
+	}
+	return nil
+}
 
 // last finds the newest entry of a kind.
 func last(list []instance.Entry, kind custody.Kind) *instance.Entry {

@@ -65,7 +65,7 @@ func (s *Server) getLedger(w http.ResponseWriter, r *http.Request) error {
 		return ledgerProblem(err)
 	}
 	out := LedgerStatus{
-		Origin: st.Origin, Size: st.Size, Required: st.Required, Published: checkpointOf(st.Published), Witnessed: checkpointOf(st.Witnessed), Witnesses: []LedgerWitness{},
+		Origin: st.Origin, Size: st.Size, Integrated: st.Integrated, Required: st.Required, Published: checkpointOf(st.Published), Witnessed: checkpointOf(st.Witnessed), Witnesses: []LedgerWitness{},
 		Unwitnessed: st.Unwitnessed, UnwitnessedSince: momentText(st.UnwitnessedSince), PerMinute: st.PerMinute,
 		Audit: LedgerAudit{Checked: st.Audit.Checked, Last: momentText(st.Audit.Last), Problem: st.Audit.Problem},
 		Alarm: !st.UnwitnessedSince.IsZero() && s.now().Sub(st.UnwitnessedSince) > s.dep.UnwitnessedAlarm,

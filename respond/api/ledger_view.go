@@ -114,6 +114,12 @@ func imagingDecision(st *custody.Statement, who, about string) string {
 		return fmt.Sprintf("%s asked to destroy %s%s in quarantine: %s", who, what, of, st.Predicate.Reason)
 	case "quarantine-release-withdrawal", "quarantine-destroy-withdrawal":
 		return fmt.Sprintf("%s withdrew what was asked about %s%s in quarantine: %s", who, what, of, st.Predicate.Reason)
+	case "delivery-drop":
+		is := "is"
+		if len(st.Subject) > 1 {
+			is = "are"
+		}
+		return fmt.Sprintf("%s decided that %s%s %s %s: %s", who, what, of, is, d("why"), st.Predicate.Reason)
 	case "header-read-in-clear":
 		return fmt.Sprintf("%s read the header of %s%s in clear: %s", who, what, of, st.Predicate.Reason)
 	case "quarantine":

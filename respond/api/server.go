@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/ledger"
@@ -64,6 +65,11 @@ type Deps struct {
 	UnwitnessedAlarm time.Duration
 	// Identity is the site's certificate authority, nil when there is none.
 	Identity *Identity
+
+	// Gateways are those of this process, by name: they are asked without the bus. Orders signs
+	// what is asked of others, nil when the console has nothing to sign with.
+	Gateways map[string]control.Control
+	Orders   *control.Orderer
 
 	// Ready says for each room whether it can do its work now; /readyz asks all.
 	Ready map[string]func(context.Context) error

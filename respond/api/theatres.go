@@ -467,7 +467,7 @@ func changedMeanwhile(what string, had, has uint64, now any) *problem.Problem {
 	if b, err := json.Marshal(now); err == nil && len(b) <= 4096 {
 		detail += " It is now: " + string(b)
 	}
-	return problem.Conflict(detail, "load it again, look at what is new, and repeat the change")
+	return problem.Conflict(detail, "load it again, look at what is new, and repeat the change").Coded(problem.RevisionConflict)
 }
 
 // slug makes an ID of a name that is not taken yet.

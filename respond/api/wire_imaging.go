@@ -44,7 +44,18 @@ type ImagingDestinations struct {
 // ImagingDestination is where instances go to.
 type ImagingDestination struct {
 	control.Destination
-	InCase bool `json:"in_case"` // a case is in progress in its theatre: pausing has to be confirmed
+	InCase bool `json:"in_case"` // a case is in progress in its theatre: pausing and giving up have to be confirmed
+}
+
+// ImagingSteps answers GET /imaging/steps.
+type ImagingSteps struct {
+	Steps []ImagingProcedureStep `json:"steps"`
+}
+
+// ImagingProcedureStep is a procedure step that says whose images a room's devices make.
+type ImagingProcedureStep struct {
+	control.ProcedureStep
+	DeviceName string `json:"device_name,omitempty"`
 }
 
 // ImagingInstances answers GET /imaging/instances.
@@ -93,7 +104,7 @@ type ImagingReceipt struct {
 	Kind        string    `json:"kind"`
 	At          time.Time `json:"at"`
 	State       string    `json:"state"`            // of the entry: "recorded" has no receipt yet
-	Number      uint64    `json:"number,omitempty"` // of the instance, where it was asked for by its UID
+	Number      uint64    `json:"number,omitempty"` // of the instance, where the gateway knows it still
 	Destination string    `json:"destination,omitempty"`
 	DataSet     string    `json:"data_set,omitempty"` // SHA-256 that the statement is about
 	Sentence    string    `json:"sentence"`

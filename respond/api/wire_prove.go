@@ -7,7 +7,8 @@ import "encoding/json"
 // LedgerStatus answers GET /ledger.
 type LedgerStatus struct {
 	Origin           string           `json:"origin"`
-	Size             uint64           `json:"size"`
+	Size             uint64           `json:"size"`       // entries that are recorded durably
+	Integrated       uint64           `json:"integrated"` // of them, in the tree
 	Required         int              `json:"required"`
 	Published        LedgerCheckpoint `json:"published"`
 	Witnessed        LedgerCheckpoint `json:"witnessed"`

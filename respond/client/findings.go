@@ -40,7 +40,7 @@ func WriteFindings(w io.Writer, raw json.RawMessage) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "ID\tSEVERITY\tSTATE\tTIMES\tLAST\tTHEATRE\tFINDING")
 	for _, f := range l.Findings {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", f.ID, f.Severity, f.State, f.Count, f.Last, f.Theatre, f.Title)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", f.ID, f.Severity, f.State, f.Count, local(f.Last), f.Theatre, f.Title)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -64,7 +64,7 @@ func WriteFinding(w io.Writer, raw json.RawMessage) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("%s", f.Title)
-	line("%s, %s, %d times, %s to %s", f.Severity, f.State, f.Count, f.First, f.Last)
+	line("%s, %s, %d times, %s to %s", f.Severity, f.State, f.Count, local(f.First), local(f.Last))
 	for _, y := range f.Why {
 		line("  severity: %s", y)
 	}

@@ -176,6 +176,24 @@ func WriteDestination(w io.Writer, raw json.RawMessage) error {
 	return err
 }
 
+// WriteDropped writes the answer of POST /imaging/destinations/{name}/drop.
+func WriteDropped(w io.Writer, raw json.RawMessage) error {
+	var d control.Dropped
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return err
+	}
+	var err error
+	switch d.Deliveries {
+	case 0:
+		_, err = fmt.Fprintln(w, "there was nothing to give up")
+	case 1:
+		_, err = fmt.Fprintln(w, "1 delivery was given up for good")
+	default:
+		_, err = fmt.Fprintf(w, "%d deliveries were given up for good\n", d.Deliveries)
+	}
+	return err
+}
+
 // WriteEcho writes the answer of POST /imaging/destinations/{name}/echo.
 func WriteEcho(w io.Writer, raw json.RawMessage) error {
 	var e control.Echo
@@ -304,7 +322,7 @@ func writeRecord(w io.Writer, r *imagingRecord) error {
 		row(t, "made of", number(r.Original))
 	}
 	for _, d := range r.Deliveries {
-		row(t, "to "+d.Destination, join(", ", string(d.State), strconv.Itoa(d.Attempts)+" attempts", d.Why))
+		row(t, "to "+d.Destination, join(", ", string(d.State), attempts(d.Attempts), d.Why))
 	}
 	if r.Asked != nil {
 		row(t, "asked", r.Asked.Action+" by "+r.Asked.By+": "+r.Asked.Reason)
@@ -424,4 +442,12 @@ func writeProblems(w io.Writer, list []control.Problem) error {
 		}
 	}
 	return nil
+}
+
+// attempts says how often something was tried.
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return strconv.Itoa(n) + " attempts"
 }

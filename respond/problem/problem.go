@@ -35,11 +35,13 @@ import (
 // Problem is the body of an answer of type application/problem+json, RFC 9457.
 // Its zero Type means "about:blank", its empty Title the status's own phrase.
 type Problem struct {
-	Type   string  `json:"type"`
-	Title  string  `json:"title"`
-	Status int     `json:"status"`
-	Detail string  `json:"detail,omitempty"` // what is wrong with this request
-	Hint   string  `json:"hint,omitempty"`   // what to do
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"` // what is wrong with this request
+	Hint   string `json:"hint,omitempty"`   // what to do
+	// Code is stable where a program decides by it; the words around it may change.
+	Code   string  `json:"code,omitempty"`
 	Errors []Field `json:"errors,omitempty"` // each field at fault
 	// RetryAfter is in seconds, and is sent as a header too.
 	RetryAfter int `json:"retry_after,omitempty"`
@@ -112,6 +114,19 @@ func MethodNotAllowed(allow string) *Problem {
 	return &Problem{Status: http.StatusMethodNotAllowed, Detail: "This address does not take that method.", Hint: "use " + allow, Allow: allow}
 }
 
+// The codes of problems by which a program decides.
+const (
+	CaseInProgress   = "case-in-progress"  // what is meant all the same is sent again with confirm_in_case
+	RevisionConflict = "revision-conflict" // somebody else changed it since it was read: load it again
+	SamePerson       = "same-person"       // another person must agree
+)
+
+// Coded gives a problem its code.
+func (p *Problem) Coded(code string) *Problem {
+	p.Code = code
+	return p
+}
+
 // Conflict is a change of something that is not any more as the client saw it,
 // or that contradicts what is there: 409.
 func Conflict(detail, hint string) *Problem {
@@ -164,7 +179,7 @@ func From(err error) *Problem {
 	case errors.Is(err, store.ErrNotFound):
 		p = NotFound("There is no such thing (any more).")
 	case errors.Is(err, store.ErrConflict):
-		p = Conflict("Somebody else changed this meanwhile; nothing was changed now.", "load it again, look at what is new, and repeat the change")
+		p = Conflict("Somebody else changed this meanwhile; nothing was changed now.", "load it again, look at what is new, and repeat the change").Coded(RevisionConflict)
 	case errors.Is(err, store.ErrTooLarge):
 		p = New(http.StatusRequestEntityTooLarge, "This is too large to be kept.", "")
 	case errors.Is(err, store.ErrFull):

@@ -6,7 +6,8 @@ import { Failure } from '../dev/fixtures/failure'
 import { imaging, NAME, type ImagingState } from '../dev/fixtures/imaging'
 import { RawFile } from '../dev/fixtures/prove'
 import { build, type World } from '../dev/fixtures/world'
-import { changed } from './proved'
+import { open, type Opened, type Options } from './harness'
+import { asViewer, changed } from './proved'
 
 export interface Imaged {
   world: World
@@ -42,3 +43,16 @@ export async function imaged(page: Page, o: { empty?: boolean; gateways?: Imagin
   await changed(page, /\/api\/v1\/status$/, (s) => ({ ...s, runs: [...new Set([...((s as { runs?: string[] }).runs ?? []), 'imaging'])] }))
   return p
 }
+
+/** A page of Imaging before an invented gateway. */
+export async function openImaged(path: string, o: Options & Parameters<typeof imaged>[1] & { instead?: Imaged['instead']; viewer?: boolean } = {}): Promise<Opened & { p: Imaged }> {
+  const opened = await open('about:blank', { reducedMotion: true, ...o })
+  const p = await imaged(opened.page, o)
+  if (o.instead) p.instead = o.instead
+  if (o.viewer) await asViewer(opened.page)
+  await opened.page.goto(path)
+  return { ...opened, p }
+}
+
+/** What was asked besides reading. */
+export const posted = (p: Imaged): string[] => p.asked.filter((a) => !a.what.startsWith('GET ')).map((a) => a.what)

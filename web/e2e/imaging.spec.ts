@@ -5,24 +5,16 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { Failure } from '../dev/fixtures/failure'
 import { STUDY } from '../dev/fixtures/gateway'
-import { expectAccessible, expectNoSidewaysScroll, open, settled, useBrowser, type Options, type Size, type Theme } from './harness'
-import { imaged, type Imaged } from './imaged'
-import { asViewer } from './proved'
+import { sha256 } from '../dev/fixtures/log'
+import { expectAccessible, expectNoSidewaysScroll, open, settled, useBrowser, type Size, type Theme } from './harness'
+import { openImaged, posted } from './imaged'
 
 useBrowser()
 
-async function go(path: string, o: Options & Parameters<typeof imaged>[1] & { instead?: Imaged['instead']; viewer?: boolean } = {}) {
-  const opened = await open('about:blank', { reducedMotion: true, ...o })
-  const p = await imaged(opened.page, o)
-  if (o.instead) p.instead = o.instead
-  if (o.viewer) await asViewer(opened.page)
-  await opened.page.goto(path)
-  return { ...opened, p }
-}
+const go = openImaged
 const main = (page: Page) => page.locator('#main')
 const grid = (page: Page, name: string) => page.getByRole('grid', { name })
 const dialog = (page: Page) => page.getByRole('dialog')
-const posted = (p: Imaged) => p.asked.filter((a) => !a.what.startsWith('GET ')).map((a) => a.what)
 
 describe('the overview', () => {
   it('says what to do, what flows, and in plain words what happens when something fails', async () => {
@@ -214,7 +206,7 @@ describe('the quarantine', () => {
     await grid(page, 'Held images').getByText(/of another patient/).click()
     p.instead = (method, path) => {
       if (method !== 'POST' || !path.startsWith('/imaging/quarantine/') || p.asked.at(-1)?.body['confirm_in_case'] === true) return undefined
-      throw new Failure(409, 'Conflict', 'A case is in progress in the theatre that this concerns, and what is decided may change what it shows.')
+      throw new Failure(409, 'Conflict', 'The room is busy.', undefined, undefined, 'case-in-progress')
     }
     await main(page).getByRole('button', { name: 'Agree, and release it…' }).click()
     await dialog(page).getByLabel('Reason').fill('Checked with the team.')
@@ -315,12 +307,13 @@ describe('studies', () => {
     await page.keyboard.press('Enter')
     await main(page).getByText(/Only the SOP instance/).waitFor()
     await grid(page, 'Images').getByText(`${STUDY}.2.3`).waitFor()
-    const digest = await page.evaluate(async (study) => {
-      const r = (await (await fetch(`/api/v1/imaging/instances?gateway=gateway-or&study=${study}&limit=1`)).json()) as { instances: { data_set: string }[] }
-      return r.instances[0]?.data_set ?? ''
-    }, `${STUDY.slice(0, -1)}5`)
+    const digest = sha256('image 5 2')
     await field.fill(`sha256:${digest.toUpperCase()}`)
     await page.keyboard.press('Enter')
+    await main(page).getByText(/Only what came or went with the SHA-256/).waitFor()
+    await main(page).getByRole('list', { name: 'What happened to it' }).waitFor()
+    await expectAccessible(page)
+    await page.goto(`/imaging?tab=instances&digest=${digest}`)
     await main(page).getByRole('heading', { name: /statements about this content/ }).waitFor()
     await expectAccessible(page)
     await page.goto(`/imaging?tab=instances&digest=${'0'.repeat(64)}`)

@@ -39,6 +39,7 @@ const states: State[] = [
   { name: 'Sensor', path: '/sensor', asks: /\/api\/v1\/sensors$/, lost: /not known what the sensors see/, empty: { answer: { sentence: 'No sensor has reported.', sensors: [] }, says: /No sensor has reported yet/ } },
   { name: 'Imaging', path: '/imaging', asks: /\/api\/v1\/imaging\/gateways$/, lost: /gateway cannot be shown/, empty: { answer: { gateways: [] }, says: /No DICOM gateway runs here/ } },
   { name: 'Imaging: overview', path: '/imaging', asks: /\/api\/v1\/imaging\/overview/, lost: /cannot be shown/ },
+  { name: 'Imaging: procedures', path: '/imaging', asks: /\/api\/v1\/imaging\/steps/, lost: /procedures are in progress cannot be shown/, empty: { answer: { steps: [] }, says: /No device says that one is in progress/ } },
   { name: 'Imaging: associations', path: '/imaging?tab=associations', asks: /\/api\/v1\/imaging\/associations/, lost: /associations cannot be listed/, empty: { answer: { associations: [] }, says: /Nobody has talked to the gateway yet/ } },
   { name: 'Imaging: destinations', path: '/imaging?tab=destinations', asks: /\/api\/v1\/imaging\/destinations/, lost: /destinations cannot be listed/, empty: { answer: { destinations: [] }, says: /No destination is set/ } },
   { name: 'Imaging: quarantine', path: '/imaging?tab=quarantine', asks: /\/api\/v1\/imaging\/quarantine/, lost: /quarantine cannot be listed/, empty: { answer: { held: [] }, says: /Nothing is held/ } },

@@ -18,6 +18,10 @@ export class ApiError extends Error {
   get hint(): string | undefined {
     return this.problem.hint
   }
+  /** What a program decides by: "case-in-progress", and "" where there is none. */
+  get code(): string {
+    return this.problem.code ?? ''
+  }
   /** The message for one field of a form, if the server named it. */
   field(name: string): string | undefined {
     const e = this.problem.errors?.find((f) => f.field === name)

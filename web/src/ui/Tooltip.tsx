@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Says more about its child on hover and on keyboard focus. One is shown at a
 // time. It can be hovered itself, goes with Escape, and leaves when anything
-// scrolls (WCAG 2.2, 1.4.13). Touch has none: nothing is said here only.
-import { cloneElement, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type ReactNode } from 'react'
+// scrolls (WCAG 2.2, 1.4.13); beside what has the keyboard's focus it stays, because
+// the focus itself may have scrolled there. Touch has none: nothing is said here only.
+import { cloneElement, useCallback, useEffect, useId, useLayoutEffect, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type ReactNode } from 'react'
 import { createPortal } from 'react-dom'
 import { Keys } from './Kbd'
 import { landmark, place, type Side } from './place'
@@ -97,16 +98,26 @@ export function Tooltip({ text, keys, children, side = 'bottom' }: { text: React
   )
 }
 
+function inSight(e: Element): boolean {
+  const { top, bottom, left: l, right } = e.getBoundingClientRect()
+  return bottom > 0 && top < innerHeight && right > 0 && l < innerWidth
+}
+
 function Tip({ id, side, children }: { id: string; side: Side; children: ReactNode }) {
   const box = useRef<HTMLDivElement>(null)
   const [at, setAt] = useState<CSSProperties>({ left: 0, top: 0, visibility: 'hidden' })
-  useLayoutEffect(() => {
+  const stand = useCallback(() => {
     if (!box.current || !shown) return
     const [x, y] = place(shown.anchor.getBoundingClientRect(), box.current.getBoundingClientRect(), { width: innerWidth, height: innerHeight }, side)
     setAt({ left: x, top: y })
-  }, [side, children])
+  }, [side])
+  useLayoutEffect(stand, [stand, children])
   useEffect(() => {
-    const gone = () => set(undefined)
+    const gone = () => {
+      const anchor = shown?.anchor
+      if (anchor?.matches(':focus-visible') && inSight(anchor)) stand()
+      else set(undefined)
+    }
     const key = (e: KeyboardEvent) => {
       if (e.key === 'Escape') set(undefined)
     }
@@ -116,7 +127,7 @@ function Tip({ id, side, children }: { id: string; side: Side; children: ReactNo
       window.removeEventListener('scroll', gone, true)
       window.removeEventListener('keydown', key, true)
     }
-  }, [])
+  }, [stand])
   return createPortal(
     <div ref={box} id={id} role="tooltip" className="tip" style={at} onPointerEnter={() => clearTimeout(timer)} onPointerLeave={hideSoon}>
       {children}

@@ -26,6 +26,7 @@ export interface Problem {
   type: string // "about:blank" or a path of the documentation
   title: string
   status: number
+  code?: string // stable, where a program decides by it: "case-in-progress"
   detail?: string
   hint?: string // what to do
   errors?: { field: string; message: string; hint?: string }[]

@@ -5,7 +5,9 @@ import type { LedgerEntry } from './prove'
 //
 // Every request takes ?gateway=NAME where the site has several. 404: no gateway runs here.
 // POST /imaging/destinations/{name}/pause|resume|retry {confirm_in_case?} (imaging.edit) answers an ImagingDestination.
+// POST /imaging/destinations/{name}/drop {reason, confirm_in_case?} (imaging.edit) answers an ImagingDropped: what the destination did not take is given up for good.
 // POST /imaging/destinations/{name}/echo (imaging.edit) answers an ImagingEcho.
+// POST /imaging/steps/{uid}/end {reason} (quarantine.decide) answers an ImagingProcedureStep.
 // POST /imaging/quarantine/{number}/release|destroy|withdraw {reason, revision, confirm_in_case?} (quarantine.decide)
 // answers an ImagingHeld: with asked while another person has to agree; 409 for the person who asked, and when
 // the record changed meanwhile.
@@ -154,14 +156,14 @@ export interface ImagingDestinations {
 /** Where instances go to. */
 export interface ImagingDestination {
   name: string
-  kind: 'dimse' | 'stow'
+  kind: 'dimse' | 'stow' | '' // '': of one that is gone
   address: string // host:port, or URL
   called_ae?: string
   calling_ae?: string
   tls: boolean
   deid?: string // name of the de-identification profile
   theatre?: string
-  state: 'idle' | 'sending' | 'backing-off' | 'paused'
+  state: 'idle' | 'sending' | 'backing-off' | 'paused' | 'gone' // "gone": waited for, and not configured any more
   waiting: number
   urgent: number
   bytes: number // that wait
@@ -177,7 +179,29 @@ export interface ImagingDestination {
   next?: string // when it is tried again
   commitment: 'off' | 'ok' | 'waiting' // Commitment says what storage commitment is awaited: "off", "ok", "waiting" with how many.
   commitment_waiting: number
-  in_case: boolean // a case is in progress in its theatre: pausing has to be confirmed
+  in_case: boolean // a case is in progress in its theatre: pausing and giving up have to be confirmed
+}
+/** What was given up for good. */
+export interface ImagingDropped {
+  deliveries: number
+}
+/** GET /imaging/steps. */
+export interface ImagingSteps {
+  steps: ImagingProcedureStep[]
+}
+/** A performed procedure step that says whose images a room's devices make now, by pseudonym. */
+export interface ImagingProcedureStep {
+  uid: string
+  device: string // that began it
+  theatre: string
+  patient: string // pseudonym
+  began: string
+  ended?: string // completed, discontinued, followed by another, or ended by a person
+  until: string // when it counts no more
+  how?: 'completed' | 'discontinued' | 'followed' | 'case-ended' | 'person' // how it ended; "followed": its device began another; "case-ended": the theatre board says so
+  by?: string // who ended it, where a person did
+  held?: number // instances that were held because of it
+  device_name?: string
 }
 /** The answer to "try it". */
 export interface ImagingEcho {
@@ -214,6 +238,8 @@ export interface ImagingInstance {
   study_description?: string // only where the site says that it names nobody
   patient?: string // pseudonym of issuer and patient ID
   accession?: string // pseudonym
+  preamble?: ImagingPreamble
+  case?: boolean // a case was in progress in the sender's theatre when it came
   data_set: string // SHA-256, hexadecimal
   pixel?: string // SHA-256, hexadecimal
   bytes: number
@@ -229,6 +255,11 @@ export interface ImagingInstance {
   revision: number // Revision grows with every change.
   device_name?: string
   custody?: 'witnessed' | 'published' | 'recorded' | 'none' // Custody says what the ledger has of it: "witnessed" or "published" when all is under a signature of that kind, "recorded" when the newest waits for one, "none" without an entry, "" when no ledger runs here.
+}
+/** What is kept of the 128 bytes before the prefix of a file, where they were used. */
+export interface ImagingPreamble {
+  kind: 'tiff' | 'executable' | 'other'
+  sha256: string // of the 128 bytes, hexadecimal
 }
 /** Who brought an instance, as far as it was proved and as far as it says. */
 export interface ImagingSender {

@@ -6,7 +6,8 @@ import type { Kind } from '../../receipt/statement'
 /** GET /ledger. 404: no ledger runs here. POST /ledger/check reads the log again and answers a LedgerCheck. */
 export interface LedgerStatus {
   origin: string // the log's name, as checkpoints have it
-  size: number
+  size: number // entries that are recorded durably
+  integrated: number // of them, in the tree
   required: number // witnesses that have to sign
   published: LedgerCheckpoint // the newest that the log signed
   witnessed: LedgerCheckpoint // the newest that enough witnesses signed

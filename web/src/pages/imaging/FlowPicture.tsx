@@ -104,7 +104,7 @@ function DestinationBox({ d, gateway }: { d: ImagingDestination; gateway: { gate
   const edge = destinationEdge(d)
   return (
     <Box edge={edge} name={d.name} search={{ tab: 'destinations', ...gateway }} sign={s.tone === 'ok' && d.dead === 0 ? undefined : <Icon name={d.dead > 0 && s.tone === 'ok' ? 'warning' : s.icon} size={13} label={s.word} />}>
-      {d.state === 'sending' ? `${perSecond(d.per_second)}${d.waiting > 0 ? `, ${count(d.waiting)} wait` : ''}` : d.state === 'idle' ? d.dead > 0 ? `${count(d.dead)} given up` : d.success ? <>last <Time at={d.success} plain /></> : 'nothing sent yet' : `${d.state === 'paused' ? 'paused' : 'fails'}, ${plural(d.waiting, 'waits', 'wait')}`}
+      {d.state === 'sending' ? `${perSecond(d.per_second)}${d.waiting > 0 ? `, ${count(d.waiting)} wait` : ''}` : d.state === 'idle' ? d.dead > 0 ? `${count(d.dead)} given up` : d.success ? <>last <Time at={d.success} plain /></> : 'nothing sent yet' : `${d.state === 'paused' ? 'paused' : d.state === 'gone' ? 'gone' : 'fails'}, ${plural(d.waiting, 'waits', 'wait')}`}
     </Box>
   )
 }

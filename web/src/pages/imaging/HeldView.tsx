@@ -14,6 +14,8 @@ import { CustodyChip, StateChip, VerdictChip } from './Chip'
 import { DecideDialog } from './DecideDialog'
 import { HeaderView } from './HeaderView'
 import { Hits, Identifiers } from './InstanceFacts'
+import { becauseOfCase } from './steps'
+import { WhoseCase } from './Procedures'
 import { instance, type Decision } from './queries'
 import { useWhere } from './where'
 import { stateName, titleOf } from './words'
@@ -86,6 +88,7 @@ function Body({ h, gateway, theatre }: { h: ImagingHeld; gateway: string; theatr
         )}
       </section>
       <Hits r={h} />
+      {becauseOfCase(h.hits) && <WhoseCase h={h} gateway={gateway} theatre={theatre} />}
       <HeaderView gateway={gateway} r={h} />
       <Identifiers r={h} theatre={theatre} />
       <p className="im-links"><CustodyChip state={h.custody} /><Link to="/imaging" search={{ tab: 'instances', study: h.study, ...g }}>Its study</Link>{h.copy !== undefined && <Link to="/imaging" search={{ tab: 'instances', study: h.study, open: String(h.copy), ...g }}>The copy that went on in its place</Link>}</p>

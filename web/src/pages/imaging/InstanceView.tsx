@@ -74,7 +74,7 @@ function Body({ d, gateway, theatre }: { d: ImagingInstanceDetail; gateway: stri
               <li key={`${x.destination} ${x.route}`}>
                 <p><strong>{x.destination}</strong> <Chip tone={deliveryTone[x.state]} icon={deliveryIcon[x.state]}>{deliveryName[x.state]}</Chip>{x.urgent && <span className="im-incase">urgent</span>}</p>
                 <p className="quiet">by the route {x.route}{x.at ? `, ${time.absolute(x.at)}` : ''}{x.why ? `: ${statement(x.why)}` : ''}</p>
-                {x.forwarded && x.forwarded !== r.data_set && <p className="quiet">It went as <Copyable value={x.forwarded} what="SHA-256 as it went" cut />, because its profile takes names out.</p>}
+                {x.forwarded && x.forwarded !== r.data_set && <p className="quiet">It went as <Copyable value={x.forwarded} what="SHA-256 as it went" cut />, because its profile takes names out{x.sop_instance && x.sop_instance !== r.sop_instance ? <>; as the SOP instance <Copyable value={x.sop_instance} what="SOP instance UID" cut /></> : ''}.</p>}
               </li>
             ))}
           </ul>

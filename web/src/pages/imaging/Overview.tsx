@@ -10,6 +10,7 @@ import { bytes, count, plural } from '@/ui/units'
 import { Chip } from './Chip'
 import { FlowPicture } from './FlowPicture'
 import { Minutes } from './Minutes'
+import { Procedures } from './Procedures'
 import { dependency, diskWords, failWords, listenerName, routeState, statement } from './words'
 import { useWhere } from './where'
 
@@ -33,6 +34,7 @@ export function Overview({ o, gateway }: { o: ImagingOverview; gateway: string }
         </section>
       )}
       <FlowPicture o={o} gateway={gateway} />
+      <Procedures gateway={gateway} />
       <section className="im-section" aria-labelledby="im-hour">
         <h2 id="im-hour">The last hour</h2>
         <Minutes minutes={o.minutes} />

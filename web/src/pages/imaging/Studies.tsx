@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // What passed the gateway, by study or image by image, and how to find one again:
-// by its UID, or by the SHA-256 of what somebody holds in hand.
+// by its UID, by the SHA-256 of what somebody holds in hand, or by that file itself,
+// which is hashed here and sent nowhere.
 
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { useCallback, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState, type DragEvent } from 'react'
 import { theatres as theatresQuery } from '@/api/queries'
 import { useKeys } from '@/shell/keys'
 import { useURLState } from '@/shell/urlstate'
-import { Button, cx, Empty, ErrorState, Icon, Loading, Segmented, time, toastError } from '@/ui'
+import { Button, Copyable, cx, Empty, ErrorState, Icon, Loading, Segmented, time, toastError } from '@/ui'
 import { GridSkeleton, readTerms } from '@/ui/grid'
 import { FilteredGrid } from '../advisories/FilteredGrid'
 import '../ledger/ledger.css'
 import { When } from '../ledger/When'
+import { canHash } from '../verify/hash'
 import { Digest } from './Digest'
+import { FileFinds, imageOf, type Looking } from './FileFinds'
 import { InstanceView } from './InstanceView'
-import { instances, studies, whatIs, type InstanceFilter } from './queries'
+import { lookUpAll, MOST } from './lookup'
+import { instances, studies, whatIs, withContent, type InstanceFilter } from './queries'
 import { readSought } from './story'
 import {
   instanceColumns, instanceFieldName, instanceFields, instanceText, instanceValueName, instanceValues, studyColumns, studyFieldName, studyFields, studyText, studyValueName, studyValues, type Names,
@@ -22,7 +26,7 @@ import {
 import { StudyView } from './StudyView'
 import { titleOf } from './words'
 
-const keep = ['tab', 'gateway', 'open', 'by', 'study', 'from', 'to', 'sop']
+const keep = ['tab', 'gateway', 'open', 'by', 'study', 'from', 'to', 'sop', 'sha256']
 const newest = [{ id: 'received', down: true }]
 const newestStudy = [{ id: 'last', down: true }]
 
@@ -32,22 +36,63 @@ export function Studies({ gateway }: { gateway: string }) {
   const theatre = useCallback((id: string) => rooms?.find((t) => t.id === id)?.name ?? id, [rooms])
   const study = params.get('study') ?? ''
   const digest = params.get('digest') ?? ''
-  const by = params.get('by') === 'instance' || params.has('sop') ? 'instance' : 'study'
-  const clear = (then: (p: URLSearchParams) => void) => setParams((p) => { for (const key of [...p.keys()]) if (key !== 'tab' && key !== 'gateway') p.delete(key); then(p) })
-  if (study !== '') return <StudyView key={study} study={study} gateway={gateway} theatre={theatre} onBack={() => clear(() => {})} />
+  const by = params.get('by') === 'instance' || params.has('sop') || params.has('sha256') ? 'instance' : 'study'
+  const clear = useCallback((then: (p: URLSearchParams) => void) => setParams((p) => { for (const key of [...p.keys()]) if (key !== 'tab' && key !== 'gateway') p.delete(key); then(p) }), [setParams])
+  const found = useCallback((what: Record<string, string>) => clear((p) => { for (const [k, v] of Object.entries(what)) p.set(k, v) }), [clear])
+  const [looking, look] = useFiles(gateway, found)
+  const [over, setOver] = useState(false)
+  const files = (e: DragEvent) => e.dataTransfer.types.includes('Files')
   const bar = (
     <div className="im-find">
       <Segmented label="What is listed" value={by} onChange={(v) => clear((p) => { if (v === 'instance') p.set('by', v) })} options={[{ value: 'study', label: 'Studies' }, { value: 'instance', label: 'Images' }]} />
-      <Find gateway={gateway} onFound={(what, v) => clear((p) => { if (what === 'digest') p.set('digest', v); else if (what === 'study') p.set('study', v); else p.set('sop', v) })} />
+      <Find gateway={gateway} onFound={found} onFiles={look} />
       {digest === '' && <When from={params.get('from') ?? ''} to={params.get('to') ?? ''} onChange={(f, t) => setParams((p) => { for (const [k, v] of [['from', f], ['to', t]] as const) if (v === '') p.delete(k); else p.set(k, v) })} />}
     </div>
   )
-  if (digest !== '') return <>{bar}<Digest digest={digest} gateway={gateway} onBack={() => clear(() => {})} /></>
-  return by === 'study' ? <>{bar}<ByStudy gateway={gateway} theatre={theatre} /></> : <>{bar}<ByInstance gateway={gateway} theatre={theatre} /></>
+  return (
+    <div
+      className={cx('im-drop', over && 'im-over')}
+      onDragOver={(e) => { if (files(e)) { e.preventDefault(); setOver(true) } }}
+      onDragLeave={(e) => { if (!e.currentTarget.contains(e.relatedTarget as Node | null)) setOver(false) }}
+      onDrop={(e) => { setOver(false); if (files(e)) { e.preventDefault(); look([...e.dataTransfer.files]) } }}
+    >
+      {over && <p className="im-over-said" aria-hidden="true">Drop it: which image it is. It is hashed here, and sent nowhere.</p>}
+      {study === '' && bar}
+      {looking && <FileFinds l={looking} onClose={() => look([])} />}
+      {study !== '' ? <StudyView key={study} study={study} gateway={gateway} theatre={theatre} onBack={() => clear(() => {})} /> : digest !== '' ? <Digest digest={digest} gateway={gateway} onBack={() => clear(() => {})} /> : by === 'study' ? <ByStudy gateway={gateway} theatre={theatre} /> : <ByInstance gateway={gateway} theatre={theatre} />}
+    </div>
+  )
 }
 
-/** One field for whatever somebody has: it says what it was taken for. */
-function Find({ gateway, onFound }: { gateway: string; onFound: (what: 'study' | 'instance' | 'digest', v: string) => void }) {
+/** Looks up files one after the other, and opens the image of a file that came alone. None: what was found is put away. */
+function useFiles(gateway: string, open: (what: Record<string, string>) => void): [Looking | null, (files: readonly File[]) => void] {
+  const [looking, setLooking] = useState<Looking | null>(null)
+  const running = useRef<AbortController>(undefined)
+  useEffect(() => () => running.current?.abort(), [])
+  const look = useCallback((files: readonly File[]) => {
+    running.current?.abort()
+    if (files.length === 0) return setLooking(null)
+    const stop = new AbortController()
+    running.current = stop
+    const go = async () => {
+      const l: Looking = { of: files.length, done: [], busy: true }
+      setLooking(l)
+      for await (const one of lookUpAll(gateway, files, stop.signal)) {
+        if (stop.signal.aborted) return
+        l.done = [...l.done, one]
+        setLooking({ ...l, busy: l.done.length < Math.min(files.length, MOST) })
+        const only = files.length === 1 && 'images' in one && one.images.length === 1 ? one.images[0] : undefined
+        if (only && 'digest' in one) open(imageOf(one.digest, only.number))
+      }
+    }
+    go().catch((e: unknown) => { if (!stop.signal.aborted) toastError('The files were not looked for.', e) })
+  }, [gateway, open])
+  return [looking, look]
+}
+
+/** One field for whatever somebody has: it says what it was taken for. A file can be looked for as well. */
+function Find({ gateway, onFound, onFiles }: { gateway: string; onFound: (what: Record<string, string>) => void; onFiles: (files: readonly File[]) => void }) {
+  const picker = useRef<HTMLInputElement>(null)
   const [text, setText] = useState('')
   const [busy, setBusy] = useState(false)
   const [said, setSaid] = useState('')
@@ -55,12 +100,17 @@ function Find({ gateway, onFound }: { gateway: string; onFound: (what: 'study' |
     const s = readSought(text)
     if (!s) return
     if ('why' in s) return setSaid(s.why)
-    if ('digest' in s) return onFound('digest', s.digest)
     setBusy(true)
     try {
-      const what = await whatIs(gateway, s.uid)
-      if (what) onFound(what, s.uid)
-      else setSaid('The gateway has seen no study and no image with this UID.')
+      if ('digest' in s) {
+        const list = await withContent(gateway, s.digest, 2)
+        // What the gateway does not keep any more may be recorded all the same.
+        onFound(list.length === 1 && list[0] ? imageOf(s.digest, list[0].number) : list.length > 1 ? { by: 'instance', sha256: s.digest } : { digest: s.digest })
+      } else {
+        const what = await whatIs(gateway, s.uid)
+        if (what) onFound(what === 'study' ? { study: s.uid } : { sop: s.uid })
+        else setSaid('The gateway has seen no study and no image with this UID.')
+      }
     } catch (e) {
       toastError('The search did not work.', e)
     }
@@ -73,6 +123,8 @@ function Find({ gateway, onFound }: { gateway: string; onFound: (what: 'study' |
         <input className="input mono" aria-label="UID or SHA-256" aria-describedby="im-find-said" placeholder="UID, or SHA-256 of a data set" value={text} spellCheck={false} autoComplete="off" onChange={(e) => { setText(e.target.value); setSaid('') }} />
       </div>
       <Button type="submit" busy={busy}>Find</Button>
+      <Button icon="note" reason={canHash() ? undefined : 'This browser computes no hashes on a page without https. Open the console by https.'} onClick={() => picker.current?.click()}>Find by file</Button>
+      <input ref={picker} type="file" multiple className="sr-only" tabIndex={-1} aria-label="Files to find; they are not sent" onChange={(e) => { const files = [...(e.target.files ?? [])]; e.target.value = ''; onFiles(files) }} />
       <p id="im-find-said" className={cx('im-find-said', said === '' && 'sr-only')} role="status">{said}</p>
     </form>
   )
@@ -122,7 +174,7 @@ function ByInstance({ gateway, theatre }: { gateway: string; theatre: (id: strin
   const terms = useMemo(() => readTerms(params, instanceFields), [params])
   const filter = useMemo<InstanceFilter>(() => {
     const one = (f: string) => terms.find((t) => t.field === f && !t.not && t.values.length === 1)?.values[0] ?? ''
-    return { study: '', sop_instance: params.get('sop') ?? '', device: one('device'), destination: one('destination'), state: one('state'), delivery: one('delivery'), theatre: one('theatre'), from: params.get('from') ?? '', to: params.get('to') ?? '' }
+    return { study: '', sop_instance: params.get('sop') ?? '', sha256: params.get('sha256') ?? '', device: one('device'), destination: one('destination'), state: one('state'), delivery: one('delivery'), theatre: one('theatre'), from: params.get('from') ?? '', to: params.get('to') ?? '' }
   }, [terms, params])
   const query = useInfiniteQuery(instances(gateway, filter))
   const pages = query.data?.pages
@@ -130,13 +182,15 @@ function ByInstance({ gateway, theatre }: { gateway: string; theatre: (id: strin
   const names = useMemo(() => namesOf(theatre, rows.map((r) => ({ id: r.sender.device, name: r.device_name }))), [theatre, rows])
   const columns = useMemo(() => instanceColumns(names, false), [names])
   const show = (n: string) => setParams((p) => { if (n === '') p.delete('open'); else p.set('open', n) }, { replace: open !== '' })
+  const onlyAll = () => setParams((p) => { p.delete('sop'); p.delete('sha256'); p.set('by', 'instance') })
   useKeys('Images', [{ keys: 'u', does: 'Back to the list', run: () => show('') }], open !== '')
   if (query.isPending) return <Loading what="images"><GridSkeleton columns={8} /></Loading>
   if (!pages) return <ErrorState error={query.error} lost="The images cannot be listed." kept="All that was taken is kept." retry={() => void query.refetch()} />
   return (
     <div className={cx('lg-cols', open !== '' && 'lg-open')}>
       <div className="lg-list">
-        {params.has('sop') && <p className="im-only">Only the SOP instance <span className="mono">{params.get('sop')}</span> <Button small kind="quiet" onClick={() => setParams((p) => { p.delete('sop'); p.set('by', 'instance') })}>Show all</Button></p>}
+        {params.has('sha256') && <p className="im-only">Only what came or went with the SHA-256 <Copyable value={params.get('sha256') ?? ''} what="SHA-256" cut /> <Button small kind="quiet" onClick={() => onlyAll()}>Show all</Button></p>}
+        {params.has('sop') && <p className="im-only">Only the SOP instance <span className="mono">{params.get('sop')}</span> <Button small kind="quiet" onClick={() => onlyAll()}>Show all</Button></p>}
         <FilteredGrid
           what="images" one="image" rows={rows} columns={columns} sort={newest} fields={instanceFields} fieldName={instanceFieldName} values={instanceValues} valueName={(f, v) => instanceValueName(f, v, names)} text={instanceText} rowId={(r) => String(r.number)} rowName={titleOf}
           placeholder="Narrow what is shown" keep={keep} clickOpens mark={(r) => (String(r.number) === open ? 'grid-tr-open' : undefined)} onOpen={(r) => show(String(r.number))}

@@ -31,7 +31,8 @@ describe('who sends', () => {
 
 describe('destinations', () => {
   const d = (name: string, o: Partial<ImagingDestination>): ImagingDestination => ({ name, kind: 'dimse', address: 'a:1', tls: true, state: 'idle', waiting: 0, urgent: 0, bytes: 0, in_flight: 0, dead: 0, sent: 0, per_second: 0, commitment: 'off', commitment_waiting: 0, in_case: false, ...o })
-  it('that need somebody come first', () => expect([d('idle', {}), d('sends', { state: 'sending' }), d('paused', { state: 'paused' }), d('dead', { dead: 1 }), d('fails', { state: 'backing-off' })].sort(destinationOrder).map((x) => x.name)).toEqual(['fails', 'dead', 'paused', 'sends', 'idle']))
+  it('that need somebody come first', () => expect([d('idle', {}), d('sends', { state: 'sending' }), d('paused', { state: 'paused' }), d('dead', { dead: 1 }), d('gone', { state: 'gone' }), d('fails', { state: 'backing-off' })].sort(destinationOrder).map((x) => x.name)).toEqual(['fails', 'gone', 'dead', 'paused', 'sends', 'idle']))
+  it('that are gone hang by a broken line', () => expect(destinationEdge(d('x', { state: 'gone', waiting: 3 }))).toEqual({ tone: 'high', flows: false, dashed: true }))
   it('that gave something up are marked although they send', () => expect(destinationEdge(d('x', { state: 'sending', dead: 1 }))).toEqual({ tone: 'high', flows: true, dashed: false }))
 })
 

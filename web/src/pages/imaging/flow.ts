@@ -54,11 +54,11 @@ export function sendersOf(list: readonly ImagingAssociation[], now: number): Sen
 
 export interface Edge { tone: Tone; flows: boolean; dashed: boolean }
 export const senderEdge = (s: Sender): Edge => ({ tone: s.problem !== '' ? 'high' : s.open > 0 ? 'ok' : 'quiet', flows: s.open > 0, dashed: s.open === 0 })
-export const destinationEdge = (d: ImagingDestination): Edge => ({ tone: d.state === 'backing-off' || d.dead > 0 ? 'high' : d.state === 'paused' ? 'medium' : d.state === 'sending' ? 'ok' : 'quiet', flows: d.state === 'sending', dashed: d.state === 'paused' || d.state === 'backing-off' })
+export const destinationEdge = (d: ImagingDestination): Edge => ({ tone: d.state === 'backing-off' || d.state === 'gone' || d.dead > 0 ? 'high' : d.state === 'paused' ? 'medium' : d.state === 'sending' ? 'ok' : 'quiet', flows: d.state === 'sending', dashed: d.state === 'paused' || d.state === 'backing-off' || d.state === 'gone' })
 
 /** What needs somebody first, then what moves. */
 export const destinationOrder = (a: ImagingDestination, b: ImagingDestination): number => rank(b) - rank(a) || b.waiting - a.waiting || a.name.localeCompare(b.name)
-const rank = (d: ImagingDestination): number => (d.state === 'backing-off' ? 4 : d.dead > 0 ? 3 : d.state === 'paused' ? 2 : d.state === 'sending' ? 1 : 0)
+const rank = (d: ImagingDestination): number => (d.state === 'backing-off' ? 5 : d.state === 'gone' ? 4 : d.dead > 0 ? 3 : d.state === 'paused' ? 2 : d.state === 'sending' ? 1 : 0)
 
 /** The way of a line between two boxes whose middles are at these heights, w wide. */
 export const curve = (from: number, to: number, w: number): string => `M0 ${from}C${w / 2} ${from} ${w / 2} ${to} ${w} ${to}`

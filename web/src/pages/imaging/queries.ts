@@ -4,10 +4,10 @@
 // gateway that is looked at.
 
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import { api, type Params } from '@/api/client'
+import { api, ApiError, type Params } from '@/api/client'
 import type {
-  ImagingAssociations, ImagingBinding, ImagingBindings, ImagingDestination, ImagingDestinations, ImagingDryRun, ImagingEcho, ImagingGateways, ImagingHeader, ImagingHeld, ImagingInstanceDetail, ImagingInstances, ImagingOverview, ImagingPolicy, ImagingPolicyCheck, ImagingQuarantine, ImagingReceipts,
-  ImagingStudies, ImagingTimeline,
+  ImagingAssociations, ImagingBinding, ImagingBindings, ImagingDestination, ImagingDestinations, ImagingDropped, ImagingDryRun, ImagingEcho, ImagingGateways, ImagingHeader, ImagingHeld, ImagingInstanceDetail, ImagingInstances, ImagingOverview, ImagingPolicy, ImagingPolicyCheck, ImagingProcedureStep, ImagingQuarantine, ImagingReceipts,
+  ImagingSteps, ImagingStudies, ImagingTimeline,
 } from '@/api/types'
 import { fileOf, save } from '../ledger/queries'
 
@@ -26,6 +26,9 @@ export const destinations = (gateway: string) =>
 
 export type Steer = 'pause' | 'resume' | 'retry'
 export const steer = (gateway: string, name: string, action: Steer, confirmed?: boolean) => api.post<ImagingDestination>(`/imaging/destinations/${part(name)}/${action}`, confirmed ? { confirm_in_case: true } : {}, at(gateway))
+/** What is decided there and then: the reason stays in the ledger; during a case it is said twice. */
+interface Said { reason: string; confirm_in_case?: boolean }
+export const drop = (gateway: string, name: string, body: Said) => api.post<ImagingDropped>(`/imaging/destinations/${part(name)}/drop`, body, at(gateway))
 export const echo = (gateway: string, name: string, signal: AbortSignal) => api.post<ImagingEcho>(`/imaging/destinations/${part(name)}/echo`, {}, { ...at(gateway), signal })
 
 const PAGE = 100
@@ -38,11 +41,19 @@ export const quarantine = (gateway: string) =>
     refetchInterval: (q) => ((q.state.data?.pages.length ?? 0) > 3 ? false : 10_000),
   })
 export type Decision = 'release' | 'destroy' | 'withdraw'
-export const decide = (gateway: string, h: ImagingHeld, action: Decision, body: { reason: string; confirm_in_case?: boolean }) =>
+export const decide = (gateway: string, h: ImagingHeld, action: Decision, body: Said) =>
   api.post<ImagingHeld>(`/imaging/quarantine/${h.number}/${action}`, { ...body, revision: h.revision }, at(gateway))
 
+/** The server asks whether it is meant, because somebody is being operated on where it matters. */
+export const isInCase = (e: unknown): boolean => e instanceof ApiError && e.status === 409 && e.code === 'case-in-progress'
+
+/** Procedures that say whose images a room makes, with those that ended a while ago. */
+export const procedures = (gateway: string) =>
+  queryOptions({ queryKey: ['imaging', gateway, 'steps'], queryFn: ({ signal }) => api.get<ImagingSteps>('/imaging/steps', of(gateway), signal), refetchInterval: 10_000 })
+export const endProcedure = (gateway: string, uid: string, body: { reason: string }) => api.post<ImagingProcedureStep>(`/imaging/steps/${part(uid)}/end`, body, at(gateway))
+
 /** What the ledger of instances is asked for. Empty: anything. */
-export interface InstanceFilter { study: string; sop_instance: string; device: string; destination: string; state: string; delivery: string; theatre: string; from: string; to: string }
+export interface InstanceFilter { study: string; sop_instance: string; sha256: string; device: string; destination: string; state: string; delivery: string; theatre: string; from: string; to: string }
 export const instances = (gateway: string, f: InstanceFilter) =>
   infiniteQueryOptions({
     queryKey: ['imaging', gateway, 'instances', f],
@@ -82,8 +93,10 @@ export const saveInstanceReceipts = (gateway: string, sop: string) => save('The 
 export const saveReceipt = (gateway: string, entry: number) => save('The receipt', () => fileOf(`/imaging/entries/${entry}/receipt`, of(gateway)), `asepsis-${entry}.receipt.json`)
 export const saveTrust = (gateway: string) => save('The trust file', () => fileOf('/imaging/trust', of(gateway)), 'asepsis-trust.json')
 /** What the gateway's ledger says about a data set with this SHA-256, wherever it came from. */
-export const receipts = (gateway: string, artefact: string) =>
-  queryOptions({ queryKey: ['imaging', gateway, 'receipts', artefact], queryFn: ({ signal }) => api.get<ImagingReceipts>(`/imaging/receipts/${part(artefact)}`, of(gateway), signal), enabled: artefact !== '' })
+export const statementsOf = (gateway: string, artefact: string, signal?: AbortSignal) => api.get<ImagingReceipts>(`/imaging/receipts/${part(artefact)}`, of(gateway), signal)
+export const receipts = (gateway: string, artefact: string) => queryOptions({ queryKey: ['imaging', gateway, 'receipts', artefact], queryFn: ({ signal }) => statementsOf(gateway, artefact, signal), enabled: artefact !== '' })
+/** The instances that came, or went, with this content; the newest first. */
+export const withContent = async (gateway: string, sha256: string, limit: number, signal?: AbortSignal) => (await api.get<ImagingInstances>('/imaging/instances', { ...of(gateway), sha256, limit }, signal)).instances
 /** Whether a UID is that of a study or of an instance that the gateway knows. */
 export async function whatIs(gateway: string, uid: string): Promise<'study' | 'instance' | undefined> {
   const ask = (f: Partial<InstanceFilter>) => api.get<ImagingInstances>('/imaging/instances', { ...of(gateway), ...f, limit: 1 })

@@ -38,7 +38,7 @@ describe('a study', () => {
   const s = (states: Record<string, number>, deliveries: Record<string, number>): ImagingStudy => ({ study: '1', modalities: [], device: '', first: t(0), last: t(0), instances: Object.values(states).reduce((a, b) => a + b, 0), bytes: 0, states, deliveries, more: false })
   it.each<[string, ImagingStudy, string]>([
     ['something was given up, before all else', s({ accepted: 9, quarantined: 1 }, { dead: 2, waiting: 3 }), '2 given up'], ['something is held', s({ accepted: 9, quarantined: 1 }, { waiting: 3 }), '1 held'], ['something is on the way', s({ accepted: 9 }, { waiting: 3, delivered: 6 }), '3 on the way'],
-    ['all arrived', s({ accepted: 9 }, { delivered: 3, committed: 6 }), 'all delivered'], ['nothing of it was taken', s({ refused: 4 }, {}), 'all refused'], ['it has no destination', s({ accepted: 4 }, {}), 'goes nowhere'],
+    ['all arrived', s({ accepted: 9 }, { delivered: 3, committed: 6 }), 'all delivered'], ['a part was never sent, which is not "all delivered"', s({ accepted: 9 }, { delivered: 6, dropped: 3 }), '3 not sent'], ['nothing of it was taken', s({ refused: 4 }, {}), 'all refused'], ['it has no destination', s({ accepted: 4 }, {}), 'goes nowhere'],
   ])('%s', (_, x, says) => expect(studyNote(x).text).toBe(says))
   it('is proven as far as its least proven step', () => {
     const life = (...custody: ImagingLife['events'][number]['custody'][]): ImagingLife => ({ number: 1, sop_instance: '', series: '', state: 'accepted', verdict: 'pass', events: custody.map((c) => ({ at: t(0), what: 'received', sentence: '', custody: c })) })

@@ -89,6 +89,8 @@ export function studyNote(s: ImagingStudy): { tone: 'ok' | 'medium' | 'high' | '
   if (held > 0) return { tone: 'high', icon: 'lock', text: `${count(held)} held` }
   if (n(s.states, 'refused') === s.instances) return { tone: 'high', icon: 'warning', text: 'all refused' }
   if (wait > 0) return { tone: 'medium', icon: 'clock', text: `${count(wait)} on the way` }
+  const not = n(s.deliveries, 'dropped')
+  if (not > 0) return { tone: 'quiet', icon: 'minus', text: `${count(not)} not sent` }
   if (sent > 0) return { tone: 'ok', icon: 'check', text: 'all delivered' }
   return { tone: 'quiet', icon: 'minus', text: 'goes nowhere' }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import type { ImagingDestination, ImagingOverview } from '@/api/types'
-import { commitmentWords, deliverySum, dependency, destinationSentence, diskWords, elementName, encryption, failWords, perSecond, problemName, sentence, titleOf, truth, verdictMeans, whyHeld } from './words'
+import { commitmentWords, deliverySum, dependency, destinationSentence, diskWords, elementName, encryption, failWords, givenUp, perSecond, problemName, sentence, titleOf, truth, verdictMeans, whyHeld } from './words'
 
 const nb = '\u00a0'
 const now = Date.parse('2026-11-22T10:00:00Z')
@@ -45,8 +45,11 @@ describe('a destination', () => {
     ['that is idle', { success: at(3700) }, 'Nothing waits; last success 1 h ago.'],
     ['that sends', { state: 'sending', per_second: 3, waiting: 1, oldest: at(12) }, `Sending 3.0${nb}images/s; 1${nb}image waits, the oldest for 12 s.`],
     ['that fails', { state: 'backing-off', why: 'the connection was refused', waiting: 36, oldest: at(870), next: at(-25) }, `The connection was refused. 36${nb}images wait, the oldest for 14 min; next try in 25 s.`],
+    ['that is gone, with what waits for it', { state: 'gone', waiting: 7, oldest: at(7200) }, `It is in the gateway’s configuration no more, so nothing is sent to it. 7${nb}images wait, the oldest for 2 h.`],
+    ['that is gone, with only what was given up', { state: 'gone', dead: 2 }, 'It is in the gateway’s configuration no more, so nothing is sent to it. Nothing waits.'],
     ['that a person paused', { state: 'paused', waiting: 2 }, `Paused: 2${nb}images wait.`],
   ])('%s', (_, o, says) => expect(destinationSentence(d(o), now)).toBe(says))
+  it('has as many deliveries to give up as did not work; one that is gone also those that wait', () => expect([d({ waiting: 5 }), d({ waiting: 5, dead: 2 }), d({ state: 'gone', waiting: 5, dead: 2 })].map(givenUp)).toEqual([0, 2, 7]))
   it('says what of storage commitment is awaited', () => expect([d({}), d({ commitment: 'ok' }), d({ commitment: 'waiting', commitment_waiting: 4 })].map(commitmentWords)).toEqual(['not asked for', 'given for all', 'waits for 4']))
 })
 

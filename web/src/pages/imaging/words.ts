@@ -88,7 +88,7 @@ export function conversation(a: ImagingAssociation): string {
 export const encryption = (tls: string | undefined): string => (tls ? tls.replace(/^TLSv/, 'TLS ') : 'in clear')
 
 export const destinationState: Record<ImagingDestination['state'], { word: string; icon: IconName; tone: Tone }> = {
-  idle: { word: 'Idle', icon: 'check', tone: 'ok' }, sending: { word: 'Sending', icon: 'play', tone: 'ok' }, 'backing-off': { word: 'Fails, and is tried again', icon: 'warning', tone: 'high' }, paused: { word: 'Paused by a person', icon: 'pause', tone: 'medium' },
+  idle: { word: 'Idle', icon: 'check', tone: 'ok' }, sending: { word: 'Sending', icon: 'play', tone: 'ok' }, 'backing-off': { word: 'Fails, and is tried again', icon: 'warning', tone: 'high' }, paused: { word: 'Paused by a person', icon: 'pause', tone: 'medium' }, gone: { word: 'Not configured any more', icon: 'warning', tone: 'high' },
 }
 /** How a destination stands, in one sentence. */
 export function destinationSentence(d: ImagingDestination, now: number): string {
@@ -96,10 +96,13 @@ export function destinationSentence(d: ImagingDestination, now: number): string 
   switch (d.state) {
     case 'paused': return `Paused: ${waits}.`
     case 'backing-off': return `${statement(d.why ?? 'It does not take images')} ${capital(waits)}${d.next ? `; next try ${relative(d.next, now)}` : ''}.`
+    case 'gone': return `It is in the gateway’s configuration no more, so nothing is sent to it. ${capital(waits)}.`
     case 'sending': return `Sending ${perSecond(d.per_second)}; ${waits}.`
     case 'idle': return `${capital(waits)}${d.success ? `; last success ${relative(d.success, now)}` : '; nothing was sent yet'}.`
   }
 }
+/** How many deliveries end when a destination's are given up for good: what did not work, and where it is gone, what waits too. */
+export const givenUp = (d: ImagingDestination): number => d.dead + (d.state === 'gone' ? d.waiting : 0)
 export function commitmentWords(d: ImagingDestination): string {
   if (d.commitment === 'off') return 'not asked for'
   return d.commitment_waiting > 0 ? `waits for ${count(d.commitment_waiting)}` : 'given for all'

@@ -19,7 +19,7 @@ function Figures({ s }: { s: LedgerStatus }) {
   const rate = s.per_minute >= 10 || s.per_minute === 0 ? count(s.per_minute) : s.per_minute.toFixed(1)
   return (
     <dl className="lg-figures">
-      <div><dt>Entries</dt><dd>{count(s.size)}</dd></div>
+      <div><dt>Entries</dt><dd>{count(s.size)}</dd><dd className="lg-note">{s.integrated < s.size ? `${count(s.size - s.integrated)} not in the tree yet` : s.size > 0 ? 'all in the tree' : ''}</dd></div>
       <div><dt>In a minute</dt><dd>{rate}</dd></div>
       <div><dt>Last checkpoint</dt><dd>{s.published.time ? <Time at={s.published.time} /> : 'none yet'}</dd><dd className="lg-note">{s.published.size === s.size ? 'covers all' : `covers ${count(s.published.size)}`}</dd></div>
       <div className={s.alarm ? 'lg-bad' : undefined}>

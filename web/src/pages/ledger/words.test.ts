@@ -7,7 +7,7 @@ import { factsOf, labelOf, readHash, truth, whyNoHash, witnessState } from './wo
 const now = Date.parse('2026-11-22T10:00:00Z')
 const at = (s: number) => new Date(now - s * 1000).toISOString()
 const status = (o: Partial<LedgerStatus> = {}): LedgerStatus => ({
-  origin: 'northfield.example/ledger', size: 41_208, required: 2, published: { size: 41_208, root: '' }, witnessed: { size: 41_208, root: '', time: at(12) },
+  origin: 'northfield.example/ledger', size: 41_208, integrated: 41_208, required: 2, published: { size: 41_208, root: '' }, witnessed: { size: 41_208, root: '', time: at(12) },
   witnesses: [{ name: 'a', size: 41_208, last: at(12) }, { name: 'b', size: 41_208, last: at(12) }, { name: 'c', size: 40_000, last: at(900), error: 'no answer', failed: at(3) }],
   unwitnessed: 0, alarm: false, per_minute: 12, audit: { checked: 41_208 }, ...o,
 })

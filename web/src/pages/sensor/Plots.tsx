@@ -24,7 +24,7 @@ export function Plots({ name, from }: { name: string; from: string }) {
     }
   }, [data])
   if (isError && !data) return <ErrorState error={error} lost="The last hours cannot be drawn." kept="The figures below are from the sensor itself." retry={() => void refetch()} />
-  if (!plots || plots.times.length === 0) {
+  if (!plots || data?.packets_per_second.every((v) => v === null)) {
     return plots ? (
       <p className="quiet plots-none">No full minute has been recorded in this time.</p>
     ) : (

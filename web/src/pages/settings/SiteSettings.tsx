@@ -12,6 +12,16 @@ import { Sites } from './Sites'
 
 const zones: string[] = Intl.supportedValuesOf('timeZone')
 
+/** Also the names that are not offered: Etc/UTC, and those that were renamed. No offsets: they know no summer time. */
+function isZone(name: string): boolean {
+  if (!/^[A-Za-z]/.test(name)) return false
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+
 export function SiteSettings() {
   const { data, error, isError, refetch } = useQuery(settings)
   return (
@@ -32,7 +42,7 @@ function SiteForm({ saved }: { saved: Settings }) {
   const [silence, setSilence] = useState(String(saved.silence_minutes))
   const [theirs, setTheirs] = useState<Settings | null>(null)
   const minutes = Number(silence)
-  const zoneOK = timezone === 'UTC' || zones.includes(timezone)
+  const zoneOK = isZone(timezone)
   const save = useMutation({
     mutationFn: (over: Settings) => api.put<Settings>('/settings', { ...over, site: { ...over.site, name: name.trim(), timezone }, silence_minutes: minutes }),
     onSuccess: (s) => {
