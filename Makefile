@@ -40,6 +40,7 @@ test-slow:
 	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'Kill9' ./prove/ledger
 	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'Kill9' ./guard/gateway/journal
 	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'ThroughKills' ./guard/gateway/forward
+	ASEPSIS_TEST_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'Acknowledged' ./guard/gateway/service
 
 bench:
 	scripts/bench

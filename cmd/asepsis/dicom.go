@@ -43,6 +43,8 @@ func (p *dicomPeer) flags(c *cobra.Command) {
 	f.StringVar(&p.files.ServerName, "tls-name", "", "name that the peer's certificate must have, when it is not the host's")
 }
 
+func (p *dicomPeer) speaksTLS() bool { return p.tls || p.files != (dicomtool.TLSFiles{}) }
+
 // peer reads the flags, and the address from the first arguments: HOST:PORT, or HOST PORT as DCMTK has it. It
 // returns the arguments that follow.
 func (p *dicomPeer) peer(args []string) (dicomtool.Peer, []string, error) {
@@ -65,7 +67,7 @@ func (p *dicomPeer) peer(args []string) (dicomtool.Peer, []string, error) {
 	}
 	out.Address = net.JoinHostPort(host, port)
 	out.Timeouts.Connect, out.Timeouts.Associate, out.Timeouts.Response = p.timeout, p.timeout, p.timeout
-	if p.tls || p.files != (dicomtool.TLSFiles{}) {
+	if p.speaksTLS() {
 		if out.TLS, err = p.files.Config(); err != nil {
 			return out, nil, err
 		}

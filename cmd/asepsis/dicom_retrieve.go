@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,10 +123,12 @@ func dicomGetCommand() *cobra.Command {
 func dicomMoveCommand() *cobra.Command {
 	var r dicomRetrieval
 	var o dicomtool.MoveOptions
+	var plain bool
 	c := &cobra.Command{Use: "move HOST:PORT --to AE -k KEY=VALUE...", Short: "Have a peer send to an AE title that it knows (C-MOVE)", Args: wants(1, 2),
 		Long: "Have a peer send patients, studies, series or images to an AE title. With --listen this side is that AE title until the peer\n" +
-			"is done, and keeps what comes; the peer must know its address. With --tls-cert it is listened with TLS, and who connects must\n" +
-			"have a certificate of --tls-ca, where that is given.",
+			"is done, and keeps what comes; the peer must know its address. Who speaks TLS to the peer also listens with TLS, with the certificate\n" +
+			"of --tls-cert; --listen-plain listens without. With --tls-ca, who connects must have a certificate of these authorities. Without it,\n" +
+			"and without TLS, anybody who reaches the port can send: who connects is not authenticated.",
 		Example: "  asepsis dicom move archive:104 --to WORKSTATION -k StudyInstanceUID=1.2.3\n" +
 			"  asepsis dicom move archive:104 --aet CT_OR3 --to CT_OR3 --listen 11112 -k StudyInstanceUID=1.2.3 -o study",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -137,18 +138,19 @@ func dicomMoveCommand() *cobra.Command {
 			if o.Listen != "" && !strings.Contains(o.Listen, ":") {
 				o.Listen = ":" + o.Listen
 			}
-			if o.Listen != "" && r.p.files.Cert != "" {
-				config, err := r.p.files.Config()
+			who := "without TLS; who connects is not authenticated"
+			if o.Listen != "" && !plain && r.p.speaksTLS() {
+				config, err := r.p.files.Listener()
 				if err != nil {
-					return err
+					return withHint(fmt.Errorf("dicom move: %w", err), hint(err))
 				}
-				if o.ListenTLS = config; config.RootCAs != nil {
-					config.ClientCAs, config.ClientAuth = config.RootCAs, tls.RequireAndVerifyClientCert
+				if o.ListenTLS, who = config, "with TLS; who connects is not authenticated (--tls-ca)"; config.ClientCAs != nil {
+					who = "with TLS; who connects needs a certificate of " + r.p.files.CA
 				}
 			}
 			if o.Listen != "" && !r.quiet && r.format != "json" {
 				o.Listening = func(a net.Addr) {
-					_, _ = fmt.Fprintf(c.ErrOrStderr(), "listening on %v as %s\n", a, o.Destination)
+					_, _ = fmt.Fprintf(c.ErrOrStderr(), "listening on %v as %s, %s\n", a, o.Destination, who)
 				}
 			}
 			return r.run(c, args, &o.RetrieveOptions, func(ctx context.Context, p dicomtool.Peer) (*dicomtool.Retrieved, error) {
@@ -158,6 +160,7 @@ func dicomMoveCommand() *cobra.Command {
 	r.flags(c, &o.RetrieveOptions)
 	c.Flags().StringVar(&o.Destination, "to", "", "AE title that the peer sends to")
 	c.Flags().StringVar(&o.Listen, "listen", "", "[HOST:]PORT on which this side is the AE title of --to")
+	c.Flags().BoolVar(&plain, "listen-plain", false, "listen without TLS, although the peer is asked with it")
 	c.Flags().StringVarP(&o.Dir, "output", "o", ".", "directory for the files, with --listen")
 	c.Flags().BoolVar(&o.Tree, "tree", false, "a directory for each study, and in it one for each series")
 	return c

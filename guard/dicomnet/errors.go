@@ -5,6 +5,7 @@ package dicomnet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/asepsis/asepsis/wire/dicom"
@@ -144,9 +145,11 @@ func (e *ContextError) Error() string {
 	if len(e.Results) == 0 {
 		return s + ": none was proposed"
 	}
-	n := make([]string, len(e.Results))
-	for i, r := range e.Results {
-		n[i] = ul.ResultName(r)
+	var n []string
+	for _, r := range e.Results {
+		if name := ul.ResultName(r); !slices.Contains(n, name) {
+			n = append(n, name)
+		}
 	}
 	return s + ": the peer answered " + strings.Join(n, ", ")
 }

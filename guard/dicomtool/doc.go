@@ -66,3 +66,19 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	}
 	return c, nil
 }
+
+// Listener reads the files for the side that is connected to: it shows the certificate, which there must be. Where CA is given, who
+// connects must show one of it; otherwise nobody is asked who he is, for the system's authorities vouch for web servers, not for devices.
+func (f TLSFiles) Listener() (*tls.Config, error) {
+	if f.Cert == "" {
+		return nil, &hinted{errors.New("TLS: who listens needs a certificate"), "give --tls-cert and --tls-key; or --listen-plain, where the peer sends without TLS although it is asked with it"}
+	}
+	c, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	if c.RootCAs != nil {
+		c.ClientCAs, c.ClientAuth = c.RootCAs, tls.RequireAndVerifyClientCert
+	}
+	return c, nil
+}

@@ -21,8 +21,8 @@ type GetOptions struct {
 	Tree bool   // a directory for each study, and in it one for each series
 	// Classes are the storage SOP classes that are taken; empty: all that are registered.
 	Classes []string
-	// TransferSyntaxes in which instances are taken; empty: uncompressed ones first, compressed ones for what the peer
-	// cannot send otherwise.
+	// TransferSyntaxes in which instances are taken; empty: as the peer has them. Contexts for every compression of every class do not go
+	// on one association: what is rare is asked for once more.
 	TransferSyntaxes []string
 }
 
@@ -30,7 +30,7 @@ type GetOptions struct {
 // could not send is in the result.
 //
 // An association has room for 128 presentation contexts, and the peer can send only what fits one of them. So those that are
-// most common go first; where the peer says that it could not send something, it is asked again with the others.
+// most common go first; where the peer says that it could not send something, or breaks off over it, it is asked again with the others.
 func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
 	ctx, w := newWatch(ctx, o.Wait)
 	defer w.stop()
@@ -53,6 +53,9 @@ func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
 			break
 		}
 	}
+	if err == nil && len(todo) > 0 {
+		err = g.broken // with no contexts did it come to an end
+	}
 	g.end(time.Since(begin))
 	return g.result, errors.Join(err, k.sync())
 }
@@ -65,6 +68,7 @@ type getter struct {
 	result  *Retrieved
 	missing map[string]bool // SOP instances that the peer could not send
 	unnamed int             // instances of which it does not say which
+	broken  error           // why the last association ended before its retrievals
 }
 
 // room is how many storage contexts go on an association, beside the one that is asked on.
@@ -100,16 +104,33 @@ func (g *getter) rounds() (out [][]dicomnet.Proposal) {
 		flush()
 		return out
 	}
-	for _, c := range classes {
+	// The first association: all classes that are common, and for images the compressions that are. The peer then sends as it has
+	// them, and does not decompress.
+	first, others := classes, []string(nil)
+	if len(g.o.Classes) == 0 {
+		first, others = classes[:len(often)], classes[len(often):]
+	}
+	for _, c := range first {
 		add(c, dicomnet.UncompressedSyntaxes()...)
 	}
-	flush()
-	for _, c := range classes {
-		if len(g.o.Classes) == 0 && !slices.Contains(often[:images], c) {
-			continue
+	left := make([][]string, len(first)) // compressions for which there was no room
+	for i, c := range first {
+		if left[i] = compressed; i < images && len(all)%room+usual <= room && len(all) < room {
+			for _, ts := range compressed[:usual] {
+				add(c, ts)
+			}
+			left[i] = compressed[usual:]
 		}
-		for _, ts := range compressed {
-			add(c, ts)
+	}
+	flush()
+	for _, c := range others {
+		add(c, dicomnet.UncompressedSyntaxes()...)
+	}
+	for i, c := range first {
+		if len(g.o.Classes) > 0 || i < images {
+			for _, ts := range left[i] {
+				add(c, ts)
+			}
 		}
 	}
 	flush()
@@ -123,7 +144,12 @@ func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo [
 	d.Timeouts.Response = 24 * time.Hour // the watch knows better: instances that come are an answer too
 	d.Handler = g.keeper
 	d.Contexts = append([]dicomnet.Proposal{{AbstractSyntax: class, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}}, contexts...)
+	g.broken = nil
 	a, err := d.Dial(ctx, g.peer.Address)
+	var none *dicomnet.ContextError
+	if errors.As(err, &none) {
+		return nil, &hinted{err, adviceMove}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,16 +160,19 @@ func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo [
 	for i := range todo {
 		before, _ := g.keeper.count()
 		out, err := asked(ctx, a, class, "", &todo[i], g.watch, func(done, total int) { g.progress(before+done, before+total) })
-		var none *dicomnet.ContextError
 		switch {
 		case errors.As(err, &none):
-			return nil, &hinted{err, "the peer does not offer C-GET; asepsis dicom move may do"}
-		case err != nil:
+			return nil, &hinted{err, adviceMove}
+		case err != nil && (ctx.Err() != nil || errors.Is(err, dicomnet.ErrTimeout)):
 			return nil, err
+		case err != nil: // Orthanc does so over what it can neither send as it is nor transcode
+			g.broken = err
+			return append(left, todo[i:]...), nil
 		}
 		now, _ := g.keeper.count()
 		g.progress(now, 0)
-		g.take(&out, first, now-before)
+		g.take(&out, !todo[i].answered, now-before)
+		todo[i].answered = true
 		if out.failed > 0 || unable(out.err) {
 			left = append(left, todo[i])
 		} else if out.err != nil {
@@ -153,7 +182,9 @@ func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo [
 	return left, a.Release(ctx)
 }
 
-// take counts an answer. came is how many instances it brought.
+const adviceMove = "the peer does not offer C-GET; asepsis dicom move may do"
+
+// take counts an answer, the first to its retrieval or a later one. came is how many instances it brought.
 func (g *getter) take(out *answer, first bool, came int) {
 	g.result.Warnings += out.warnings
 	for _, uid := range out.missing {
@@ -217,6 +248,9 @@ var often = []string{
 	"1.2.840.10008.5.1.4.1.1.104.1", "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.66.4",
 	"1.2.840.10008.5.1.4.1.1.481.1", "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.481.5", "1.2.840.10008.5.1.4.1.1.9.1.1",
 }
+
+// usual is how many of compressed are asked for first.
+const usual = 6
 
 // compressed are the transfer syntaxes that images come in when they do not come uncompressed, the most common first.
 var compressed = []string{

@@ -106,6 +106,10 @@ func (m *mover) all(ctx context.Context, todo []request) error {
 	d.Timeouts.Response = 24 * time.Hour // the watch knows better
 	d.Contexts = []dicomnet.Proposal{{AbstractSyntax: class, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}}
 	a, err := d.Dial(ctx, m.peer.Address)
+	var none *dicomnet.ContextError
+	if errors.As(err, &none) {
+		return &hinted{err, adviceGet}
+	}
 	if err != nil {
 		return err
 	}
@@ -113,10 +117,9 @@ func (m *mover) all(ctx context.Context, todo []request) error {
 	r := m.result
 	for i := range todo {
 		out, err := asked(ctx, a, class, m.o.Destination, &todo[i], m.watch, m.progress)
-		var none *dicomnet.ContextError
 		switch {
 		case errors.As(err, &none):
-			return &hinted{err, "the peer does not offer C-MOVE; asepsis dicom get may do"}
+			return &hinted{err, adviceGet}
 		case err != nil:
 			return err
 		case out.err != nil:
@@ -130,6 +133,8 @@ func (m *mover) all(ctx context.Context, todo []request) error {
 	}
 	return a.Release(ctx)
 }
+
+const adviceGet = "the peer does not offer C-MOVE; asepsis dicom get may do"
 
 // explained adds what helps against the refusal that everybody meets first.
 func (m *mover) explained(err error) error {

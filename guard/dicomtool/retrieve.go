@@ -53,7 +53,10 @@ var levels = [...]struct {
 }{{"PATIENT", dicom.TagPatientID}, {"STUDY", dicom.TagStudyInstanceUID}, {"SERIES", dicom.TagSeriesInstanceUID}, {"IMAGE", dicom.TagSOPInstanceUID}}
 
 // request is one retrieval: a level, and the unique keys down to it.
-type request struct{ keys []Key }
+type request struct {
+	keys     []Key
+	answered bool // and yet not all of it came
+}
 
 // hinted is an error with what a person can do about it.
 type hinted struct {
@@ -137,20 +140,17 @@ func (o *RetrieveOptions) resolve(ctx context.Context, p Peer) ([]request, error
 	}
 	level := Key{Path: []dicom.Tag{dicom.TagQueryRetrieveLevel}, Value: levels[t.level].name}
 	if t.direct() {
-		return []request{{append([]Key{level}, t.unique...)}}, nil
+		return []request{{keys: append([]Key{level}, t.unique...)}}, nil
 	}
 	var out []request
 	seen := map[string]bool{}
 	f := FindOptions{Model: o.Model, Keys: slices.Concat([]Key{level}, t.unique, t.others)}
-	if o.Limit > 0 {
-		f.Limit = o.Limit + 1
-	}
 	_, err = Find(ctx, p, f, func(m *Match) error {
 		v, err := m.Values(t.unique)
 		if err != nil {
 			return err
 		}
-		r := request{[]Key{level}}
+		r := request{keys: []Key{level}}
 		for i, k := range t.unique {
 			if v[i] == "" {
 				return fmt.Errorf("a match without %s (PS3.4 §C.4.1.1.3.2)", dicom.Keyword(k.Path[0]))
@@ -160,6 +160,9 @@ func (o *RetrieveOptions) resolve(ctx context.Context, p Peer) ([]request, error
 		if s := strings.Join(v, `\`); !seen[s] {
 			seen[s] = true
 			out = append(out, r)
+		}
+		if o.Limit > 0 && len(out) > o.Limit { // not Find's limit, which counts what is there twice
+			return errEnough
 		}
 		return nil
 	})
@@ -220,6 +223,8 @@ func asked(ctx context.Context, a *dicomnet.Association, class, destination stri
 		out.err, err = err, nil
 	case err == nil && final.Status.Category() == dimse.Cancel:
 		err = errors.New("the peer cancelled the retrieval")
+	case err != nil && ctx.Err() != nil: // why it was ended, not how the peer took that
+		err = context.Cause(ctx)
 	}
 	return out, err
 }

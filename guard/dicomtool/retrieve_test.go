@@ -4,67 +4,29 @@ package dicomtool_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/dicomtool"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 )
 
 // TestRetrieveFromDCMTK stores images in DCMTK's dcmqrscp and retrieves them with C-GET and with C-MOVE.
 func TestRetrieveFromDCMTK(t *testing.T) {
-	qrscp, err := exec.LookPath("dcmqrscp")
-	if err != nil {
-		t.Skip("no dcmqrscp")
-	}
-	const samples = "/usr/lib/python3/dist-packages/pydicom/data/test_files/"
+	t.Parallel()
 	files := []string{samples + "CT_small.dcm", samples + "MR_small.dcm"}
-	for _, f := range files {
-		if _, err := os.Stat(f); err != nil {
-			t.Skip(err)
-		}
-	}
-	dir := t.TempDir()
-	archive, here := freePort(t), freePort(t)
-	db := filepath.Join(dir, "db")
-	config := fmt.Sprintf("NetworkTCPPort = %s\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nme = (ME, 127.0.0.1, %s)\nHostTable END\nVendorTable BEGIN\nVendorTable END\nAETable BEGIN\nARCHIVE %s RW (200, 1024mb) ANY\nAETable END\n", archive, here, db)
-	if err := errors.Join(os.Mkdir(db, 0o700), os.WriteFile(filepath.Join(dir, "qr.cfg"), []byte(config), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, qrscp, "-c", filepath.Join(dir, "qr.cfg")) //nolint:gosec // a test peer
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { cancel(); _ = c.Wait() }()
-	peer := dicomtool.Peer{Address: "127.0.0.1:" + archive, CallingAE: "ME", CalledAE: "ARCHIVE"}
-	for {
-		if _, err = dicomtool.Echo(ctx, peer, 1); err == nil || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	sample(t, "CT_small.dcm")
+	ctx, dir, here := t.Context(), t.TempDir(), gatewaytest.FreePort(t)
+	archive := gatewaytest.NewQRSCP(t, "ARCHIVE", map[string]string{"ME": here})
+	peer := dicomtool.Peer{Address: "127.0.0.1:" + archive.Port, CallingAE: "ME", CalledAE: "ARCHIVE"}
 	if s, err := dicomtool.Send(ctx, peer, dicomtool.SendOptions{Paths: files}); err != nil || s.Failed != 0 {
 		t.Fatal(s, err)
 	}
-	ask := func(keys ...string) (o dicomtool.RetrieveOptions) {
-		o.Model = "study"
-		for _, s := range keys {
-			k, err := dicomtool.ParseKey(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Keys = append(o.Keys, k)
-		}
-		return o
-	}
+	ask := func(keys ...string) dicomtool.RetrieveOptions { return ask(t, keys...) }
 	// What matches is asked for first; the files are whole, and in the tree of the studies.
 	got := filepath.Join(dir, "got")
 	r, err := dicomtool.Get(ctx, peer, dicomtool.GetOptions{RetrieveOptions: ask("PatientID=*"), Dir: got, Tree: true})
@@ -100,16 +62,16 @@ func TestRetrieveFromDCMTK(t *testing.T) {
 	}
 }
 
-func freePort(t *testing.T) string {
+// listen serves until the test ends.
+func listen(t *testing.T, s *dicomnet.Server) dicomtool.Peer {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Serve(ctx, ln, time.Second) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return dicomtool.Peer{Address: ln.Addr().String(), CallingAE: "WS_OR3", CalledAE: "ARCHIVE"}
 }

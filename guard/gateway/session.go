@@ -197,12 +197,12 @@ func (s *session) end(e *dicomnet.End) {
 	if p != nil {
 		s.g.trouble(shown, p)
 	}
-	s.show(shown)
 	if e.Association == nil {
 		s.rejected(p)
 	} else {
 		s.released(e, p)
 	}
+	s.show(shown)
 }
 
 // trouble logs a problem once and counts it.

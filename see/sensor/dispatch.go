@@ -38,7 +38,7 @@ func newDispatcher(secret uint64) *dispatcher {
 // route returns the frame to analyse and a hash that is equal for both
 // directions of a flow. The frame is nil while a datagram is incomplete.
 // Frames without a flow go by their source, so that one neighbour's messages
-// stay in order.
+// stay in order; ARP goes to one worker.
 func (d *dispatcher) route(f *capture.Frame) ([]byte, uint64) {
 	h, _, ok := plainTCP(f)
 	if ok {
@@ -73,6 +73,9 @@ func (d *dispatcher) decode(f *capture.Frame) ([]byte, uint64) {
 	}
 	if p.IPVersion == 0 {
 		h := d.secret
+		if p.EtherType == packet.EtherTypeARP {
+			return data, h // one worker sees all of it: who claims an address by turns with whom is a matter of order
+		}
 		for _, b := range p.SrcMAC {
 			h = (h ^ uint64(b)) * 0x9e3779b97f4a7c15
 		}

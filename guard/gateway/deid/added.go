@@ -76,7 +76,10 @@ func (x *run) join(t *dicom.Token) error {
 	}
 	a := x.added[0]
 	x.added = x.added[1:]
+	inside := x.place
+	x.place = nil
 	x.note(a.tag, "added", "PS3.15 E.1.1")
+	x.place = inside
 	// Within UN of undefined length all is implicit VR little endian (PS3.5 §6.2.2 note 2), which the encoder sees to.
 	return x.writeItems(a.items, x.syntax.BigEndian && t.VR != dicom.UN)
 }

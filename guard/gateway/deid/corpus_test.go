@@ -97,6 +97,20 @@ func corpus(t *testing.T) []file {
 	return out
 }
 
+// open reads a file.
+func open(t *testing.T, raw []byte) (*file, []byte) {
+	t.Helper()
+	f, err := dicom.OpenFile(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(f.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &file{syntax: f.Meta.TransferSyntax, meta: f.Meta, data: data}, data
+}
+
 // asFile returns a data set as a file.
 func asFile(t *testing.T, f *file, data []byte, sop string) []byte {
 	t.Helper()

@@ -23,6 +23,7 @@ type picture struct {
 	vr                                                           dicom.VR
 	burned                                                       string
 	class, model                                                 string
+	overlay                                                      bool // in unused bits, of images in RLE
 }
 
 func (p picture) pixels(big bool) []byte {
@@ -48,28 +49,32 @@ func (p picture) pixels(big bool) []byte {
 
 func (p picture) write(pixels []byte) func(*dicom.Writer) {
 	return func(w *dicom.Writer) {
-		head(w, cmpOr(p.class, capture), "1.2.3.4")
-		w.Text(0x00080060, dicom.CS, "US")
-		w.Text(0x00080070, dicom.LO, "ACME Imaging")
-		w.Text(0x00081090, dicom.LO, cmpOr(p.model, "Sono 3"))
-		w.Uint16(0x00280002, dicom.US, uint16(p.samples))
-		w.Text(0x00280004, dicom.CS, p.photometric)
-		if p.samples > 1 {
-			w.Uint16(0x00280006, dicom.US, uint16(p.planar))
-		}
-		if p.frames > 0 {
-			w.Text(0x00280008, dicom.IS, fmt.Sprint(p.frames))
-		}
-		w.Uint16(0x00280010, dicom.US, uint16(p.rows))
-		w.Uint16(0x00280011, dicom.US, uint16(p.columns))
-		w.Uint16(0x00280100, dicom.US, uint16(p.bits))
-		w.Uint16(0x00280101, dicom.US, uint16(p.stored))
-		w.Uint16(0x00280102, dicom.US, uint16(p.stored-1))
-		w.Uint16(0x00280103, dicom.US, uint16(p.signed))
-		if p.burned != "" {
-			w.Text(0x00280301, dicom.CS, p.burned)
-		}
+		p.header(w)
 		w.Bytes(dicom.TagPixelData, p.vr, pixels)
+	}
+}
+
+func (p picture) header(w *dicom.Writer) {
+	head(w, cmpOr(p.class, capture), "1.2.3.4")
+	w.Text(0x00080060, dicom.CS, "US")
+	w.Text(0x00080070, dicom.LO, "ACME Imaging")
+	w.Text(0x00081090, dicom.LO, cmpOr(p.model, "Sono 3"))
+	w.Uint16(0x00280002, dicom.US, uint16(p.samples))
+	w.Text(0x00280004, dicom.CS, p.photometric)
+	if p.samples > 1 {
+		w.Uint16(0x00280006, dicom.US, uint16(p.planar))
+	}
+	if p.frames > 0 {
+		w.Text(0x00280008, dicom.IS, fmt.Sprint(p.frames))
+	}
+	w.Uint16(0x00280010, dicom.US, uint16(p.rows))
+	w.Uint16(0x00280011, dicom.US, uint16(p.columns))
+	w.Uint16(0x00280100, dicom.US, uint16(p.bits))
+	w.Uint16(0x00280101, dicom.US, uint16(p.stored))
+	w.Uint16(0x00280102, dicom.US, uint16(p.stored-1))
+	w.Uint16(0x00280103, dicom.US, uint16(p.signed))
+	if p.burned != "" {
+		w.Text(0x00280301, dicom.CS, p.burned)
 	}
 }
 
@@ -125,23 +130,23 @@ func TestRegionsBecomeBlackAndNothingElse(t *testing.T) {
 		syntax string
 		black  [4]uint16
 	}{
-		{"8 bits", picture{9, 14, 1, 8, 8, 0, 0, 0, "MONOCHROME2", dicom.OB, "", "", ""}, le, [4]uint16{}},
-		{"8 bits of odd length", picture{9, 13, 1, 8, 8, 0, 0, 0, "MONOCHROME2", dicom.OB, "", "", ""}, le, [4]uint16{}},
-		{"8 bits, implicit VR", picture{9, 14, 1, 8, 8, 0, 3, 0, "MONOCHROME2", dicom.OW, "", "", ""}, im, [4]uint16{}},
-		{"8 bits, words of big endian", picture{9, 13, 1, 8, 8, 0, 3, 0, "MONOCHROME2", dicom.OW, "", "", ""}, be, [4]uint16{}},
-		{"16 bits", picture{9, 14, 1, 16, 12, 0, 0, 0, "MONOCHROME2", dicom.OW, "", "", ""}, le, [4]uint16{}},
-		{"16 bits, white is 0", picture{9, 14, 1, 16, 12, 0, 2, 0, "MONOCHROME1", dicom.OW, "", "", ""}, le, [4]uint16{0x0FFF}},
-		{"16 bits, white is 0, signed", picture{9, 14, 1, 16, 16, 0, 0, 1, "MONOCHROME1", dicom.OW, "", "", ""}, le, [4]uint16{0x7FFF}},
-		{"16 bits, white is 0, big endian", picture{9, 14, 1, 16, 12, 0, 0, 0, "MONOCHROME1", dicom.OW, "", "", ""}, be, [4]uint16{0x0FFF}},
-		{"colours beside each other", picture{9, 14, 3, 8, 8, 0, 4, 0, "RGB", dicom.OB, "", "", ""}, le, [4]uint16{}},
-		{"colours in planes", picture{9, 14, 3, 8, 8, 1, 4, 0, "RGB", dicom.OB, "", "", ""}, le, [4]uint16{}},
-		{"colours in planes of 16 bits", picture{9, 14, 3, 16, 16, 1, 2, 0, "RGB", dicom.OW, "", "", ""}, le, [4]uint16{}},
-		{"luminance and colours", picture{9, 14, 3, 8, 8, 0, 2, 0, "YBR_FULL", dicom.OB, "", "", ""}, le, [4]uint16{0, 128, 128}},
-		{"luminance and colours in planes", picture{9, 14, 3, 8, 8, 1, 2, 0, "YBR_FULL", dicom.OB, "", "", ""}, le, [4]uint16{0, 128, 128}},
-		{"luminance and halved colours", picture{9, 14, 3, 8, 8, 0, 2, 0, "YBR_FULL_422", dicom.OB, "", "", ""}, le, [4]uint16{0, 128, 128}},
-		{"palette", picture{9, 14, 1, 8, 8, 0, 0, 0, "PALETTE COLOR", dicom.OB, "", "", ""}, le, [4]uint16{}},
-		{"32 bits", picture{9, 14, 1, 32, 32, 0, 2, 0, "MONOCHROME2", dicom.OW, "", "", ""}, le, [4]uint16{}},
-		{"deflated", picture{9, 14, 3, 8, 8, 0, 40, 0, "RGB", dicom.OB, "", "", ""}, de, [4]uint16{}},
+		{"8 bits", picture{9, 14, 1, 8, 8, 0, 0, 0, "MONOCHROME2", dicom.OB, "", "", "", false}, le, [4]uint16{}},
+		{"8 bits of odd length", picture{9, 13, 1, 8, 8, 0, 0, 0, "MONOCHROME2", dicom.OB, "", "", "", false}, le, [4]uint16{}},
+		{"8 bits, implicit VR", picture{9, 14, 1, 8, 8, 0, 3, 0, "MONOCHROME2", dicom.OW, "", "", "", false}, im, [4]uint16{}},
+		{"8 bits, words of big endian", picture{9, 13, 1, 8, 8, 0, 3, 0, "MONOCHROME2", dicom.OW, "", "", "", false}, be, [4]uint16{}},
+		{"16 bits", picture{9, 14, 1, 16, 12, 0, 0, 0, "MONOCHROME2", dicom.OW, "", "", "", false}, le, [4]uint16{}},
+		{"16 bits, white is 0", picture{9, 14, 1, 16, 12, 0, 2, 0, "MONOCHROME1", dicom.OW, "", "", "", false}, le, [4]uint16{0x0FFF}},
+		{"16 bits, white is 0, signed", picture{9, 14, 1, 16, 16, 0, 0, 1, "MONOCHROME1", dicom.OW, "", "", "", false}, le, [4]uint16{0x7FFF}},
+		{"16 bits, white is 0, big endian", picture{9, 14, 1, 16, 12, 0, 0, 0, "MONOCHROME1", dicom.OW, "", "", "", false}, be, [4]uint16{0x0FFF}},
+		{"colours beside each other", picture{9, 14, 3, 8, 8, 0, 4, 0, "RGB", dicom.OB, "", "", "", false}, le, [4]uint16{}},
+		{"colours in planes", picture{9, 14, 3, 8, 8, 1, 4, 0, "RGB", dicom.OB, "", "", "", false}, le, [4]uint16{}},
+		{"colours in planes of 16 bits", picture{9, 14, 3, 16, 16, 1, 2, 0, "RGB", dicom.OW, "", "", "", false}, le, [4]uint16{}},
+		{"luminance and colours", picture{9, 14, 3, 8, 8, 0, 2, 0, "YBR_FULL", dicom.OB, "", "", "", false}, le, [4]uint16{0, 128, 128}},
+		{"luminance and colours in planes", picture{9, 14, 3, 8, 8, 1, 2, 0, "YBR_FULL", dicom.OB, "", "", "", false}, le, [4]uint16{0, 128, 128}},
+		{"luminance and halved colours", picture{9, 14, 3, 8, 8, 0, 2, 0, "YBR_FULL_422", dicom.OB, "", "", "", false}, le, [4]uint16{0, 128, 128}},
+		{"palette", picture{9, 14, 1, 8, 8, 0, 0, 0, "PALETTE COLOR", dicom.OB, "", "", "", false}, le, [4]uint16{}},
+		{"32 bits", picture{9, 14, 1, 32, 32, 0, 2, 0, "MONOCHROME2", dicom.OW, "", "", "", false}, le, [4]uint16{}},
+		{"deflated", picture{9, 14, 3, 8, 8, 0, 40, 0, "RGB", dicom.OB, "", "", "", false}, de, [4]uint16{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.p

@@ -50,7 +50,7 @@ export function truth(s: LedgerStatus, now: number): string {
 const labels: Record<string, string> = {
   sop_class: 'SOP class', transfer_syntax: 'Transfer syntax', media_type: 'Type', bytes: 'Size', tls: 'Encryption', peer_certificate: 'Peer’s certificate', registration_error_mm: 'Registration error',
   spiffe: 'SPIFFE ID', not_before: 'Valid from', not_after: 'Valid until', via: 'How', revocation_reason: 'Reason of revocation', crl_number: 'Number of the revocation list', frames: 'Frames', power_w: 'Power', force_n: 'Force', uses_left: 'Uses left', udi: 'UDI',
-  duration_ms: 'Duration', latency_ms: 'Latency', what: 'What', why: 'Why', frame_rate: 'Frames per second', battery_percent: 'Battery', approved_by: 'Approved by', type: 'Record of',
+  duration_ms: 'Duration', latency_ms: 'Latency', what: 'What', why: 'Why', frame_rate: 'Frames per second', battery_percent: 'Battery', approved_by: 'Approved by', type: 'Record of', order: 'Signed order',
 }
 const suffixes: [RegExp, string][] = [[/_mm$/, 'mm'], [/_ms$/, 'ms'], [/_deg$/, '°'], [/_percent$/, '%'], [/_w$/, 'W'], [/_n$/, 'N']]
 
