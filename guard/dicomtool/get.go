@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
@@ -30,7 +31,8 @@ type GetOptions struct {
 // could not send is in the result.
 //
 // An association has room for 128 presentation contexts, and the peer can send only what fits one of them. So those that are
-// most common go first; where the peer says that it could not send something, or breaks off over it, it is asked again with the others.
+// most common go first; where the peer says that it could not send something, or breaks off over it, it is asked again with the others; what
+// it broke off over is asked for in smaller parts, so that one image does not hold back the rest of its study.
 func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
 	ctx, w := newWatch(ctx, o.Wait)
 	defer w.stop()
@@ -53,8 +55,10 @@ func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
 			break
 		}
 	}
-	if err == nil && len(todo) > 0 {
-		err = g.broken // with no contexts did it come to an end
+	for _, r := range todo { // with no contexts did it come to an end
+		if err == nil {
+			err = r.broken
+		}
 	}
 	g.end(time.Since(begin))
 	return g.result, errors.Join(err, k.sync())
@@ -68,7 +72,6 @@ type getter struct {
 	result  *Retrieved
 	missing map[string]bool // SOP instances that the peer could not send
 	unnamed int             // instances of which it does not say which
-	broken  error           // why the last association ended before its retrievals
 }
 
 // room is how many storage contexts go on an association, beside the one that is asked on.
@@ -137,62 +140,120 @@ func (g *getter) rounds() (out [][]dicomnet.Proposal) {
 	return out
 }
 
-// round retrieves what is to do over one association, and returns what is left to be asked for with other contexts.
+// split returns the parts of a retrieval: one for each UID where it has several, the series of a study, the images of a series that
+// did not come yet. It reports false for an image, and where the peer does not say what is in it.
+func (g *getter) split(ctx context.Context, r *request) (parts []request, ok bool) {
+	above, last := r.keys[:len(r.keys)-1], r.keys[len(r.keys)-1]
+	part := func(keys []Key, k Key) {
+		if k.Path[0] != dicom.TagSOPInstanceUID || !g.keeper.has(k.Value) {
+			parts = append(parts, request{keys: append(slices.Clone(keys), k), answered: r.answered, broken: r.broken})
+		}
+	}
+	if list := strings.Split(last.Value, `\`); len(list) > 1 {
+		for _, v := range list {
+			part(above, Key{Path: last.Path, Value: v})
+		}
+		return parts, true
+	}
+	level := slices.IndexFunc(levels[:], func(l struct {
+		name   string
+		unique dicom.Tag
+	}) bool {
+		return l.unique == last.Path[0]
+	}) + 1
+	if level == len(levels) {
+		return nil, false
+	}
+	keys := slices.Clone(r.keys)
+	keys[0].Value = levels[level].name
+	unique := Key{Path: []dicom.Tag{levels[level].unique}}
+	g.watch.touch()
+	found := false
+	_, err := Find(ctx, g.peer, FindOptions{Model: g.o.Model, Keys: append(slices.Clone(keys), unique)}, func(m *Match) error {
+		g.watch.touch()
+		v, err := m.Values([]Key{unique})
+		if err == nil && v[0] != "" {
+			found = true
+			part(keys, Key{Path: unique.Path, Value: v[0]})
+		}
+		return err
+	})
+	return parts, err == nil && found
+}
+
+// round retrieves what is to do with some contexts, and returns what is left to be asked for with others.
 func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo []request, first bool) (left []request, err error) {
+	for rest := todo; len(rest) > 0 && err == nil; {
+		var more []request
+		more, rest, err = g.associate(ctx, contexts, rest, first)
+		left = append(left, more...)
+	}
+	return left, err
+}
+
+// associate retrieves over one association. What is to be asked for with other contexts is left, and rest what is to be asked for with
+// these on another association, because the peer broke off.
+func (g *getter) associate(ctx context.Context, contexts []dicomnet.Proposal, todo []request, first bool) (left, rest []request, err error) {
 	class := retrievals[g.o.Model].get
 	d := g.peer.dialer()
 	d.Timeouts.Response = 24 * time.Hour // the watch knows better: instances that come are an answer too
 	d.Handler = g.keeper
 	d.Contexts = append([]dicomnet.Proposal{{AbstractSyntax: class, TransferSyntaxes: dicomnet.UncompressedSyntaxes()}}, contexts...)
-	g.broken = nil
 	a, err := d.Dial(ctx, g.peer.Address)
 	var none *dicomnet.ContextError
 	if errors.As(err, &none) {
-		return nil, &hinted{err, adviceMove}
+		return nil, nil, &hinted{err, adviceMove}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer a.Abort() // does nothing after Release
 	if !first && !slices.ContainsFunc(a.Info().Contexts, func(c dicomnet.Context) bool { return c.Accepted() && c.SCP }) {
-		return todo, a.Release(ctx)
+		return todo, nil, a.Release(ctx)
 	}
-	for i := range todo {
+	for i, r := range todo {
 		before, _ := g.keeper.count()
-		out, err := asked(ctx, a, class, "", &todo[i], g.watch, func(done, total int) { g.progress(before+done, before+total) })
+		own := g.keeper.failures()
+		out, err := asked(ctx, a, class, "", &r, g.watch, func(done, total int) { g.progress(before+done, before+total) })
 		switch {
 		case errors.As(err, &none):
-			return nil, &hinted{err, adviceMove}
+			return nil, nil, &hinted{err, adviceMove}
 		case err != nil && (ctx.Err() != nil || errors.Is(err, dicomnet.ErrTimeout)):
-			return nil, err
+			return nil, nil, err
 		case err != nil: // Orthanc does so over what it can neither send as it is nor transcode
-			g.broken = err
-			return append(left, todo[i:]...), nil
+			r.broken = err
+			if parts, ok := g.split(ctx, &r); ok {
+				return left, append(parts, todo[i+1:]...), nil
+			}
+			return append(left, r), todo[i+1:], nil
 		}
 		now, _ := g.keeper.count()
+		own = g.keeper.failures() - own
 		g.progress(now, 0)
-		g.take(&out, !todo[i].answered, now-before)
-		todo[i].answered = true
-		if out.failed > 0 || unable(out.err) {
-			left = append(left, todo[i])
-		} else if out.err != nil {
+		g.take(&out, !r.answered, now-before, own)
+		r.answered, r.broken = true, nil
+		switch {
+		case unable(out.err) || out.failed > own: // what could not be kept here does not get better with other contexts
+			left = append(left, r)
+		case out.err != nil && out.failed == 0:
 			g.result.Errors = append(g.result.Errors, out.err)
 		}
 	}
-	return left, a.Release(ctx)
+	return left, nil, a.Release(ctx)
 }
 
 const adviceMove = "the peer does not offer C-GET; asepsis dicom move may do"
 
-// take counts an answer, the first to its retrieval or a later one. came is how many instances it brought.
-func (g *getter) take(out *answer, first bool, came int) {
+// take counts an answer, the first to its retrieval or a later one. came is how many instances it brought,
+// own how many of them could not be kept.
+func (g *getter) take(out *answer, first bool, came, own int) {
 	g.result.Warnings += out.warnings
 	for _, uid := range out.missing {
 		g.missing[uid] = true
 	}
 	switch {
 	case first && len(out.missing) == 0:
-		g.unnamed += out.failed
+		g.unnamed += max(0, out.failed-own)
 	case !first:
 		g.unnamed = max(0, g.unnamed-came)
 	}
@@ -218,20 +279,21 @@ func (g *getter) progress(done, total int) {
 func (g *getter) end(d time.Duration) {
 	r := g.result
 	r.Duration = d
-	r.Files = g.keeper.files
+	r.Files = g.keeper.all()
 	r.Stored, r.Bytes = g.keeper.count()
+	unkept := map[string]bool{}
+	for _, f := range r.Files {
+		if f.Err != nil {
+			unkept[f.SOPInstance] = true
+		}
+	}
 	for uid := range g.missing {
-		if !g.keeper.has(uid) {
+		if !g.keeper.has(uid) && !unkept[uid] { // the peer names those too that were not taken here
 			r.Missing = append(r.Missing, uid)
 		}
 	}
 	slices.Sort(r.Missing)
-	r.Failed = len(r.Missing) + g.unnamed
-	for _, f := range r.Files {
-		if f.Err != nil && !g.missing[f.SOPInstance] && !g.keeper.has(f.SOPInstance) {
-			r.Failed++
-		}
-	}
+	r.Failed = len(r.Missing) + len(unkept) + g.unnamed
 }
 
 // images is how many of often are images that come compressed.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
@@ -38,6 +39,7 @@ type keeper struct {
 	mu     sync.Mutex
 	files  []Kept
 	stored map[string]bool // SOP instances
+	failed map[string]int  // SOP instances, and where they are in files
 	bytes  int64
 }
 
@@ -45,7 +47,7 @@ func newKeeper(dir string, tree bool, source string, touch func()) (*keeper, err
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &keeper{dir: dir, tree: tree, source: source, touch: touch, stored: map[string]bool{}}, nil
+	return &keeper{dir: dir, tree: tree, source: source, touch: touch, stored: map[string]bool{}, failed: map[string]int{}}, nil
 }
 
 // Handle implements dicomnet.Handler.
@@ -155,11 +157,33 @@ func (k *keeper) has(uid string) bool {
 func (k *keeper) note(f Kept) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.files = append(k.files, f)
-	if f.Err == nil {
-		k.stored[f.SOPInstance] = true
-		k.bytes += f.Bytes
+	at, again := k.failed[f.SOPInstance]
+	if again {
+		k.files[at] = f
+	} else {
+		at, k.files = len(k.files), append(k.files, f)
 	}
+	if f.Err != nil {
+		k.failed[f.SOPInstance] = at
+		return
+	}
+	delete(k.failed, f.SOPInstance)
+	k.stored[f.SOPInstance] = true
+	k.bytes += f.Bytes
+}
+
+// failures returns how many instances came and could not be kept.
+func (k *keeper) failures() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.failed)
+}
+
+// all returns what came. An association that was ended may still be bringing something, which then fails.
+func (k *keeper) all() []Kept {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.files)
 }
 
 // count returns how many instances are kept, and their bytes.
@@ -172,7 +196,7 @@ func (k *keeper) count() (int, int64) {
 // sync makes the names of the files durable.
 func (k *keeper) sync() error {
 	dirs := map[string]bool{k.dir: true}
-	for _, f := range k.files {
+	for _, f := range k.all() {
 		if f.Err == nil {
 			dirs[filepath.Dir(f.Path)], dirs[filepath.Dir(filepath.Dir(f.Path))] = true, true
 		}

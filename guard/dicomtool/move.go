@@ -166,7 +166,7 @@ func (m *mover) end(d time.Duration) {
 	if m.keeper == nil {
 		return
 	}
-	r.Files = m.keeper.files
+	r.Files = m.keeper.all()
 	r.Stored, r.Bytes = m.keeper.count()
 	if lost := r.Completed + r.Warnings - r.Stored; lost > 0 { // sent, says the peer, and yet they are not here
 		r.Failed += lost

@@ -55,7 +55,8 @@ var levels = [...]struct {
 // request is one retrieval: a level, and the unique keys down to it.
 type request struct {
 	keys     []Key
-	answered bool // and yet not all of it came
+	answered bool  // and yet not all of it came
+	broken   error // why the association ended before an answer
 }
 
 // hinted is an error with what a person can do about it.

@@ -52,6 +52,7 @@ var gdcmCannot = map[string]string{
 
 // TestDataSetsAgainstGDCM compares the elements of every public test file, their nesting, VR and length, with a third stack.
 func TestDataSetsAgainstGDCM(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("gdcmdump is started once a file: not in short mode")
 	}

@@ -21,6 +21,7 @@ var untranscodable = map[string]string{
 
 // TestPydicomReadsTheSameAfterTranscoding writes every sample in every other syntax, and lets pydicom compare all values.
 func TestPydicomReadsTheSameAfterTranscoding(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var args []string
 	for _, path := range sampleFiles(t) {
@@ -71,12 +72,18 @@ def walk(x, y, where):
         elif e.value != f.value:
             if "UN" in (e.VR, f.VR) or {"OB", "OW"} & {e.VR, f.VR}: continue
             return "%s %s %s %r %s %r" % (where, tag, e.VR, e.value, f.VR, f.value)
+last, x = None, None
 for p, q in zip(a[::2], a[1::2]):
-    try:
-        x = pydicom.dcmread(p, force=True)
-        list(x.iterall())
-    except Exception:
-        continue # pydicom cannot read the sample itself
+    if p != last:
+        last, x = p, None
+        try:
+            y = pydicom.dcmread(p, force=True)
+            list(y.iterall())
+            x = y
+        except Exception:
+            pass # pydicom cannot read the sample itself
+    if x is None:
+        continue
     try:
         r = walk(x, pydicom.dcmread(q), "")
     except Exception as e:

@@ -16,7 +16,7 @@ import (
 // FuzzTransform: whatever comes, a copy that was made can be read, says that it is one, and does not hold the values that stood in
 // the patient's name and ID.
 func FuzzTransform(f *testing.F) {
-	syntaxes := []string{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian, dicom.ExplicitVRBigEndian, dicom.DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.50"}
+	syntaxes := []string{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian, dicom.ExplicitVRBigEndian, dicom.DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.50", rleLossless}
 	for i, syntax := range syntaxes {
 		p := picture{rows: 4, columns: 4, samples: 3, bits: 8, stored: 8, photometric: "RGB", vr: dicom.OB, burned: "YES"}
 		f.Add(uint8(i), build(f, syntax, p.write(p.pixels(false))))
@@ -34,6 +34,13 @@ func FuzzTransform(f *testing.F) {
 				w.Sequence(0x0040A730, func() { w.Text(0x0040A123, dicom.PN, "X") })
 			})
 			w.Bytes(0x60003000, dicom.OW, []byte{1, 2})
+		}))
+	}
+	f.Add(uint8(len(syntaxes)-1), rleImage(f, picture{rows: 4, columns: 4, samples: 1, bits: 16, stored: 12, photometric: "MONOCHROME2", overlay: true}, packed("\xfd\x81\xfd\x82\xfd\x83\xfd\x84", "\xfd\x01\xfd\x02\x03abcd\xfd\x04")))
+	for i, syntax := range syntaxes[:3] {
+		f.Add(uint8(i), build(f, syntax, func(w *dicom.Writer) {
+			head(w, ctImage, "1.2.3.4")
+			w.Sequence(0x0018A001, func() { w.Text(0x00080070, dicom.LO, "ACME Imaging") })
 		}))
 	}
 	profiles := []instance.Transformer{

@@ -60,6 +60,7 @@ func copies(t *testing.T, p deid.Profile) (pairs [][2]string) {
 
 // TestCopiesAreReadByPydicom reads every value of every copy of the corpus with pydicom.
 func TestCopiesAreReadByPydicom(t *testing.T) {
+	t.Parallel()
 	if exec.Command("/usr/bin/python3", "-c", "import pydicom").Run() != nil {
 		t.Skip("peer missing: pydicom (Debian package python3-pydicom)")
 	}

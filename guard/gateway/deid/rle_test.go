@@ -130,7 +130,7 @@ func TestMalformedRLEIsRefusedByName(t *testing.T) {
 const rleLossless = "1.2.840.10008.1.2.5"
 
 // rleImage is a picture whose frames are as they are.
-func rleImage(t *testing.T, p picture, frames ...[]byte) []byte {
+func rleImage(t testing.TB, p picture, frames ...[]byte) []byte {
 	t.Helper()
 	return build(t, rleLossless, func(w *dicom.Writer) {
 		p.header(w)
