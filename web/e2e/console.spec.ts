@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console as a whole against the real server: coming in and going out,
 // moving by keyboard, changing things, and what happens when others do.
+import type { Route } from 'playwright-core'
 import { describe, expect, inject, it } from 'vitest'
 import { expectAccessible, open, settled, useBrowser } from './harness'
 
@@ -236,6 +237,12 @@ describe('what is not there', () => {
   })
 })
 
+/** Answers a request, unless its page was left meanwhile: then nobody waits for the answer. */
+const unlessGone = (answer: (r: Route) => Promise<void>) => (r: Route): Promise<void> =>
+  answer(r).catch((e: unknown) => {
+    if (!/disposed|closed/.test(String(e))) throw e
+  })
+
 describe('a hub of several sites', () => {
   it('shows one site or all, keeps the choice, and hands it on with a link', async () => {
     const { page, expectQuiet, close } = await open('about:blank', { alone: true })
@@ -243,9 +250,9 @@ describe('a hub of several sites', () => {
       { name: 'hub', title: 'Main building', own: true },
       { name: 'north', title: 'north', own: false },
     ]
-    await page.route(/\/api\/v1\/status/, async (r) => r.fulfill({ json: { ...((await (await r.fetch()).json()) as object), sites } }))
+    await page.route(/\/api\/v1\/status/, unlessGone(async (r) => r.fulfill({ json: { ...((await (await r.fetch()).json()) as object), sites } })))
     const asked: string[] = []
-    await page.route(/\/api\/v1\/(board|devices|findings|events|map|theatres|search)(\?|$)/, async (r) => {
+    await page.route(/\/api\/v1\/(board|devices|findings|events|map|theatres|search)(\?|$)/, unlessGone(async (r) => {
       const url = new URL(r.request().url())
       const site = url.searchParams.get('site')
       if (r.request().method() === 'GET') asked.push(`${url.pathname.slice('/api/v1'.length)} ${site ?? 'all'}`)
@@ -254,7 +261,7 @@ describe('a hub of several sites', () => {
       const json = (await answer.json()) as { theatres?: { site: string; name: string }[] }
       if (url.pathname.endsWith('/board') && json.theatres) json.theatres = json.theatres.map((t, i) => ({ ...t, site: i === 0 ? 'north' : '' })).filter((t) => site === null || t.site === (site === 'hub' ? '' : site))
       await r.fulfill({ response: answer, json })
-    })
+    }))
     await page.goto('/theatres')
     await settled(page)
     const all = await page.locator('.tile').count()
