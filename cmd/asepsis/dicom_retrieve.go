@@ -136,7 +136,7 @@ func dicomMoveCommand() *cobra.Command {
 				return withHint(errors.New("dicom move: nothing says where to"), "give --to AE, an AE title that the peer knows")
 			}
 			if o.Listen != "" && !strings.Contains(o.Listen, ":") {
-				o.Listen = ":" + o.Listen
+				o.Listen = "127.0.0.1:" + o.Listen // other addresses are named
 			}
 			who := "without TLS; who connects is not authenticated"
 			if o.Listen != "" && !plain && r.p.speaksTLS() {
@@ -159,7 +159,7 @@ func dicomMoveCommand() *cobra.Command {
 		}}
 	r.flags(c, &o.RetrieveOptions)
 	c.Flags().StringVar(&o.Destination, "to", "", "AE title that the peer sends to")
-	c.Flags().StringVar(&o.Listen, "listen", "", "[HOST:]PORT on which this side is the AE title of --to")
+	c.Flags().StringVar(&o.Listen, "listen", "", "[HOST:]PORT on which this side is the AE title of --to; without HOST this machine alone reaches it")
 	c.Flags().BoolVar(&plain, "listen-plain", false, "listen without TLS, although the peer is asked with it")
 	c.Flags().StringVarP(&o.Dir, "output", "o", ".", "directory for the files, with --listen")
 	c.Flags().BoolVar(&o.Tree, "tree", false, "a directory for each study, and in it one for each series")

@@ -37,7 +37,7 @@ func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
 	ctx, w := newWatch(ctx, o.Wait)
 	defer w.stop()
 	begin := time.Now()
-	todo, err := o.resolve(ctx, p)
+	requests, err := o.resolve(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -46,16 +46,16 @@ func Get(ctx context.Context, p Peer, o GetOptions) (*Retrieved, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &getter{peer: p, o: &o, keeper: k, watch: w, result: &Retrieved{Requests: len(todo)}, missing: map[string]bool{}}
+	g := &getter{peer: p, o: &o, keeper: k, watch: w, result: &Retrieved{Requests: len(requests)}, missing: map[string]bool{}}
 	for i, round := range g.rounds() {
-		if len(todo) == 0 {
+		if len(requests) == 0 {
 			break
 		}
-		if todo, err = g.round(ctx, round, todo, i == 0); err != nil {
+		if requests, err = g.round(ctx, round, requests, i == 0); err != nil {
 			break
 		}
 	}
-	for _, r := range todo { // with no contexts did it come to an end
+	for _, r := range requests { // with no contexts did it come to an end
 		if err == nil {
 			err = r.broken
 		}
@@ -182,8 +182,8 @@ func (g *getter) split(ctx context.Context, r *request) (parts []request, ok boo
 }
 
 // round retrieves what is to do with some contexts, and returns what is left to be asked for with others.
-func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo []request, first bool) (left []request, err error) {
-	for rest := todo; len(rest) > 0 && err == nil; {
+func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, requests []request, first bool) (left []request, err error) {
+	for rest := requests; len(rest) > 0 && err == nil; {
 		var more []request
 		more, rest, err = g.associate(ctx, contexts, rest, first)
 		left = append(left, more...)
@@ -193,7 +193,7 @@ func (g *getter) round(ctx context.Context, contexts []dicomnet.Proposal, todo [
 
 // associate retrieves over one association. What is to be asked for with other contexts is left, and rest what is to be asked for with
 // these on another association, because the peer broke off.
-func (g *getter) associate(ctx context.Context, contexts []dicomnet.Proposal, todo []request, first bool) (left, rest []request, err error) {
+func (g *getter) associate(ctx context.Context, contexts []dicomnet.Proposal, requests []request, first bool) (left, rest []request, err error) {
 	class := retrievals[g.o.Model].get
 	d := g.peer.dialer()
 	d.Timeouts.Response = 24 * time.Hour // the watch knows better: instances that come are an answer too
@@ -209,9 +209,9 @@ func (g *getter) associate(ctx context.Context, contexts []dicomnet.Proposal, to
 	}
 	defer a.Abort() // does nothing after Release
 	if !first && !slices.ContainsFunc(a.Info().Contexts, func(c dicomnet.Context) bool { return c.Accepted() && c.SCP }) {
-		return todo, nil, a.Release(ctx)
+		return requests, nil, a.Release(ctx)
 	}
-	for i, r := range todo {
+	for i, r := range requests {
 		before, _ := g.keeper.count()
 		own := g.keeper.failures()
 		out, err := asked(ctx, a, class, "", &r, g.watch, func(done, total int) { g.progress(before+done, before+total) })
@@ -223,9 +223,9 @@ func (g *getter) associate(ctx context.Context, contexts []dicomnet.Proposal, to
 		case err != nil: // Orthanc does so over what it can neither send as it is nor transcode
 			r.broken = err
 			if parts, ok := g.split(ctx, &r); ok {
-				return left, append(parts, todo[i+1:]...), nil
+				return left, append(parts, requests[i+1:]...), nil
 			}
-			return append(left, r), todo[i+1:], nil
+			return append(left, r), requests[i+1:], nil
 		}
 		now, _ := g.keeper.count()
 		own = g.keeper.failures() - own

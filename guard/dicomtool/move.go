@@ -42,19 +42,19 @@ func Move(ctx context.Context, p Peer, o MoveOptions) (*Retrieved, error) {
 	ctx, w := newWatch(ctx, o.Wait)
 	defer w.stop()
 	begin := time.Now()
-	todo, err := o.resolve(ctx, p)
+	requests, err := o.resolve(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	w.touch()
-	m := &mover{peer: p, o: &o, watch: w, result: &Retrieved{Requests: len(todo), Destination: o.Destination}}
+	m := &mover{peer: p, o: &o, watch: w, result: &Retrieved{Requests: len(requests), Destination: o.Destination}}
 	stop := func() error { return nil }
 	if o.Listen != "" {
 		if stop, err = m.listen(ctx); err != nil {
 			return nil, err
 		}
 	}
-	err = m.all(ctx, todo)
+	err = m.all(ctx, requests)
 	err = errors.Join(err, stop())
 	m.end(time.Since(begin))
 	return m.result, err
@@ -97,8 +97,8 @@ func (m *mover) listen(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-func (m *mover) all(ctx context.Context, todo []request) error {
-	if len(todo) == 0 {
+func (m *mover) all(ctx context.Context, requests []request) error {
+	if len(requests) == 0 {
 		return nil
 	}
 	class := retrievals[m.o.Model].move
@@ -115,8 +115,8 @@ func (m *mover) all(ctx context.Context, todo []request) error {
 	}
 	defer a.Abort() // does nothing after Release
 	r := m.result
-	for i := range todo {
-		out, err := asked(ctx, a, class, m.o.Destination, &todo[i], m.watch, m.progress)
+	for i := range requests {
+		out, err := asked(ctx, a, class, m.o.Destination, &requests[i], m.watch, m.progress)
 		switch {
 		case errors.As(err, &none):
 			return &hinted{err, adviceGet}
