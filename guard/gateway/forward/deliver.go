@@ -145,13 +145,14 @@ func (d *destination) settled(o *outcome) *outcome {
 }
 
 // blames reports whether an interruption counts against the instance that was being sent: the destination took
-// others since the last one. Otherwise it is the destination that does not work, and whoever comes first would
-// be given up for that.
+// others since the last one. Otherwise it may be the destination that does not work, and whoever comes first would
+// be given up for that. Another goes first then: who breaks it off each time would hold up all behind him.
 func (d *destination) blames(it *item) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	took := d.sent > it.took
 	it.took = d.sent
+	d.q.doubt(it)
 	return took
 }
 

@@ -270,6 +270,7 @@ func (d *destination) works(took bool) {
 	if took {
 		d.success, d.why, d.hint = d.f.now(), "", ""
 		d.sent++
+		d.q.trust(d.success)
 		d.rate.add(d.success)
 	}
 }

@@ -23,8 +23,10 @@ type item struct {
 	next     time.Time
 	attempts int
 	took     uint64 // what the destination had taken when it was interrupted over this one last
+	doubted  bool   // an association broke over it, and the destination has taken nothing since
 
 	state itemState
+	in    *group // where it is ready, else nil
 }
 
 type itemState uint8
@@ -41,6 +43,7 @@ type queue struct {
 	items  map[uint64]*item
 	later  timeHeap            // delayed
 	groups map[groupKey]*group // ready
+	doubts map[uint64]*item    // doubted
 	ready  int
 	taken  int
 	bytes  int64
@@ -53,7 +56,10 @@ type queue struct {
 type groupKey struct {
 	theatre string
 	open    bool
+	doubted bool
 }
+
+func (it *item) key() groupKey { return groupKey{it.theatre, it.open, it.doubted} }
 
 // pair is what a presentation context is made of.
 type pair struct{ class, syntax string }
@@ -65,14 +71,17 @@ type group struct {
 	n       int
 }
 
+func (g *group) has(it *item) bool { return it.in == g }
+
 type study struct {
+	of     *group
 	items  numberHeap
 	newest time.Time
 	n      int
 }
 
 func newQueue() *queue {
-	return &queue{items: map[uint64]*item{}, groups: map[groupKey]*group{}, pairs: map[pair]int{}, places: map[string]int{}}
+	return &queue{items: map[uint64]*item{}, groups: map[groupKey]*group{}, doubts: map[uint64]*item{}, pairs: map[pair]int{}, places: map[string]int{}}
 }
 
 // put adds a delivery or notes what changed of it.
@@ -110,23 +119,22 @@ func (q *queue) place(it *item, now time.Time) {
 		heap.Push(&q.later, timed{it, it.next})
 		return
 	}
-	it.state = ready
-	q.ready++
-	key := groupKey{it.theatre, it.open}
-	g := q.groups[key]
+	g := q.groups[it.key()]
 	if g == nil {
 		g = &group{studies: map[string]*study{}}
-		q.groups[key] = g
+		q.groups[it.key()] = g
 	}
-	g.all.compact(g.n, isReady)
+	it.state, it.in = ready, g
+	q.ready++
+	g.all.compact(g.n, g.has)
 	heap.Push(&g.all, it)
 	g.n++
 	s := g.studies[it.study]
 	if s == nil {
-		s = &study{}
+		s = &study{of: g}
 		g.studies[it.study] = s
 	}
-	s.items.compact(s.n, isReady)
+	s.items.compact(s.n, g.has)
 	heap.Push(&s.items, it)
 	s.n++
 	if it.received.After(s.newest) {
@@ -139,10 +147,9 @@ func (q *queue) unready(it *item) {
 	if it.state != ready {
 		return
 	}
-	it.state = gone
+	g := it.in
+	it.state, it.in = gone, nil
 	q.ready--
-	key := groupKey{it.theatre, it.open}
-	g := q.groups[key]
 	g.n--
 	if s := g.studies[it.study]; s != nil {
 		if s.n--; s.n == 0 {
@@ -150,7 +157,28 @@ func (q *queue) unready(it *item) {
 		}
 	}
 	if g.n == 0 {
-		delete(q.groups, key)
+		delete(q.groups, it.key())
+	}
+}
+
+// doubt puts an item that is taken behind all that are not doubted.
+func (q *queue) doubt(it *item) {
+	if q.items[it.number] == it && it.state == taken {
+		it.doubted = true
+		q.doubts[it.number] = it
+	}
+}
+
+// trust takes all doubts back: the destination took something.
+func (q *queue) trust(now time.Time) {
+	for n, it := range q.doubts {
+		delete(q.doubts, n)
+		was := it.state
+		q.unready(it)
+		it.doubted = false
+		if was == ready {
+			q.place(it, now)
+		}
 	}
 }
 
@@ -177,29 +205,38 @@ func (q *queue) stale(t timed) bool {
 }
 
 // take gives out the next delivery, nil when none is ready. With onlyOpen those of routes that
-// fail closed stay.
+// fail closed stay. What is doubted comes after all else, urgent or not: it is not tried again before
+// another was.
 func (q *queue) take(urgent func(theatre string) bool, onlyOpen bool) *item {
+	first := q.first(urgent, onlyOpen, false)
+	if first == nil && len(q.doubts) > 0 {
+		first = q.first(urgent, onlyOpen, true)
+	}
+	if first == nil {
+		return nil
+	}
+	return q.given(first)
+}
+
+func (q *queue) first(urgent func(theatre string) bool, onlyOpen, doubted bool) *item {
 	var newest *study
 	var first *item
 	for key, g := range q.groups {
-		if onlyOpen && !key.open {
+		if onlyOpen && !key.open || key.doubted != doubted {
 			continue
 		}
 		if urgent(key.theatre) {
 			if s := g.newest(); newest == nil || s.before(newest) {
 				newest = s
 			}
-		} else if it := g.all.first(); first == nil || it.number < first.number {
+		} else if it := g.all.first(g); first == nil || it.number < first.number {
 			first = it
 		}
 	}
 	if newest != nil {
-		first = newest.items.first()
+		return newest.first()
 	}
-	if first == nil {
-		return nil
-	}
-	return q.given(first)
+	return first
 }
 
 func (q *queue) given(it *item) *item {
@@ -233,6 +270,7 @@ func (q *queue) remove(number uint64) {
 	}
 	it.state = gone
 	delete(q.items, number)
+	delete(q.doubts, number)
 	q.bytes -= it.bytes
 	p := pair{it.class, it.syntax}
 	if q.pairs[p]--; q.pairs[p] == 0 {
@@ -284,10 +322,13 @@ func (s *study) before(other *study) bool {
 	if !s.newest.Equal(other.newest) {
 		return s.newest.After(other.newest)
 	}
-	return s.items.first().study < other.items.first().study
+	return s.first().study < other.first().study
 }
 
-// numberHeap has items that came first in front, and some that are not ready any more.
+// first returns the item that came first. Precondition: one is ready.
+func (s *study) first() *item { return s.items.first(s.of) }
+
+// numberHeap has items that came first in front, and some that are not ready any more, or in another group.
 type numberHeap []*item
 
 func (h numberHeap) Len() int           { return len(h) }
@@ -317,12 +358,10 @@ func (h *numberHeap) compact(n int, counts func(*item) bool) {
 	}
 }
 
-func isReady(it *item) bool { return it.state == ready }
-
-// first returns the first item that is ready. Others are dropped: they are pushed again
+// first returns the first item that is ready in a group. Others are dropped: they are pushed again
 // when they are. Precondition: one is ready.
-func (h *numberHeap) first() *item {
-	for (*h)[0].state != ready {
+func (h *numberHeap) first(g *group) *item {
+	for (*h)[0].in != g {
 		heap.Pop(h)
 	}
 	return (*h)[0]

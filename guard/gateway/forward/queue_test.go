@@ -21,9 +21,10 @@ func TestTheQueueGivesWhatIsDueInItsOrder(t *testing.T) {
 		q := newQueue()
 		now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 		type model struct {
-			next  time.Time
-			open  bool
-			taken *item
+			next    time.Time
+			open    bool
+			doubted bool
+			taken   *item
 		}
 		all := map[uint64]*model{}
 		next := uint64(1)
@@ -42,9 +43,14 @@ func TestTheQueueGivesWhatIsDueInItsOrder(t *testing.T) {
 				onlyOpen := r.IntN(4) == 0
 				q.due(now)
 				var want uint64
-				for n, m := range all {
-					if m.taken == nil && !m.next.After(now) && (m.open || !onlyOpen) && (want == 0 || n < want) {
-						want = n
+				for _, doubted := range []bool{false, true} {
+					for n, m := range all {
+						if m.taken == nil && !m.next.After(now) && (m.open || !onlyOpen) && m.doubted == doubted && (want == 0 || n < want) {
+							want = n
+						}
+					}
+					if want > 0 {
+						break
 					}
 				}
 				it := q.take(nobodyUrgent, onlyOpen)
@@ -66,12 +72,23 @@ func TestTheQueueGivesWhatIsDueInItsOrder(t *testing.T) {
 					}
 					m.next = now.Add(time.Duration(r.IntN(20)-10) * time.Second)
 					m.taken.next = m.next
+					if r.IntN(3) == 0 {
+						q.doubt(m.taken)
+						m.doubted = true
+					}
 					q.back(m.taken, now)
 					m.taken = nil
 					break
 				}
 			default:
 				now = now.Add(time.Duration(r.IntN(10)) * time.Second)
+				if r.IntN(5) == 0 {
+					q.due(now)
+					q.trust(now)
+					for _, m := range all {
+						m.doubted = false
+					}
+				}
 				if n := r.Uint64N(next); all[n] != nil && r.IntN(3) == 0 {
 					q.remove(n)
 					delete(all, n)
@@ -82,6 +99,15 @@ func TestTheQueueGivesWhatIsDueInItsOrder(t *testing.T) {
 				if m.taken != nil {
 					taken++
 				}
+			}
+			doubted := 0
+			for _, m := range all {
+				if m.doubted {
+					doubted++
+				}
+			}
+			if len(q.doubts) != doubted {
+				t.Fatalf("seed %d, step %d: %d doubted, want %d", seed, step, len(q.doubts), doubted)
 			}
 			if len(q.items) != len(all) || q.bytes != int64(10*len(all)) || q.taken != taken {
 				t.Fatalf("seed %d, step %d: %d items, %d bytes, %d taken; want %d and %d", seed, step, len(q.items), q.bytes, q.taken, len(all), taken)
@@ -112,6 +138,39 @@ func TestUrgentItemsGoFirstNewestStudyFirst(t *testing.T) {
 	}
 	if !slices.Equal(got, []uint64{2, 5, 3, 6, 4, 1}) && !slices.Equal(got, []uint64{2, 5, 4, 3, 6, 1}) {
 		t.Error(got)
+	}
+}
+
+func TestOneOfAnotherTheatreGoesBeforeAnUrgentOneThatIsDoubted(t *testing.T) {
+	q := newQueue()
+	now := time.Now()
+	for n, theatre := range []string{1: "OR-3", 2: "OR-3", 3: "OR-1"} {
+		if n > 0 {
+			q.put(&instance.Record{Number: uint64(n), Study: "s", Received: now}, &instance.Delivery{}, theatre, true, now)
+		}
+	}
+	urgent := func(theatre string) bool { return theatre == "OR-3" }
+	var got []uint64
+	breaks := func(n uint64) {
+		it := q.take(urgent, false)
+		got = append(got, it.number)
+		if it.number == n {
+			q.doubt(it)
+		} else {
+			q.trust(now)
+		}
+		q.back(it, now)
+	}
+	for range 6 {
+		breaks(1) // broken off, 2 taken, and so on
+	}
+	if !slices.Equal(got, []uint64{1, 2, 1, 2, 1, 2}) {
+		t.Error(got)
+	}
+	q.doubt(q.take(urgent, false))
+	q.doubt(q.take(urgent, false))
+	if it := q.take(urgent, false); it.number != 3 {
+		t.Errorf("%d goes before what is not doubted", it.number)
 	}
 }
 
