@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/identity/seal"
 )
@@ -164,7 +165,7 @@ func Restore(ctx context.Context, dir string, docs store.Documents, file, passph
 		case folder == "ca" && name == siteFile:
 			site = body
 		case folder == "ca" && authorityFile(name) && name == filepath.Base(name):
-			err = writeDurably(filepath.Join(dir, name), body, 0o600)
+			err = durable.Write(filepath.Join(dir, name), body)
 		case folder == "documents":
 			var d struct {
 				Kind, ID string
@@ -187,5 +188,5 @@ func Restore(ctx context.Context, dir string, docs store.Documents, file, passph
 	if site == nil {
 		return errors.New("restore: the backup has no " + siteFile)
 	}
-	return writeDurably(filepath.Join(dir, siteFile), site, 0o600)
+	return durable.Write(filepath.Join(dir, siteFile), site)
 }

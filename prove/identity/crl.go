@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/platform/store"
 )
 
@@ -405,5 +406,5 @@ func writeRootCRL(dir string, root *x509.Certificate, key crypto.Signer, entries
 	if err != nil {
 		return 0, err
 	}
-	return s.Number, writeDurably(filepath.Join(dir, rootCRLFile), der, 0o644)
+	return s.Number, durable.WriteMode(filepath.Join(dir, rootCRLFile), der, 0o644)
 }

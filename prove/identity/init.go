@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/identity/lint"
 	"github.com/asepsis/asepsis/prove/identity/seal"
 	"github.com/asepsis/asepsis/prove/identity/shamir"
@@ -97,7 +98,7 @@ func Init(o InitOptions) (*Initialised, error) {
 	if out.Root, err = makeRoot(&o.Site, rootKey, now); err != nil {
 		return nil, err
 	}
-	if err := writeDurably(certPath(o.Dir, rootName), EncodePEM(out.Root), 0o644); err != nil {
+	if err := durable.WriteMode(certPath(o.Dir, rootName), EncodePEM(out.Root), 0o644); err != nil {
 		return nil, err
 	}
 	if out.Issuing, err = makeIssuing(o.Dir, &o.Site, o.Keys, out.Root, rootKey, now); err != nil {
@@ -198,7 +199,7 @@ func makeIssuing(dir string, s *Site, keys Keys, root *x509.Certificate, rootKey
 	if err != nil {
 		return nil, err
 	}
-	return cert, writeDurably(certPath(dir, name), EncodePEM(cert), 0o644)
+	return cert, durable.WriteMode(certPath(dir, name), EncodePEM(cert), 0o644)
 }
 
 // anyPolicy is RFC 5280 §4.2.1.4's: an issuing authority issues under all

@@ -14,9 +14,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/identity/seal"
 )
 
@@ -51,10 +53,14 @@ func (k *SealedKeys) Create(name string, curve elliptic.Curve) (crypto.Signer, e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(k.path(name)); err == nil {
+	err = durable.Create(k.path(name), file, 0o600)
+	if errors.Is(err, fs.ErrExist) {
 		return nil, refuse(Already, "move it away, if nothing needs it", "make key %s: %s is there already", name, k.path(name))
 	}
-	return key, writeDurably(k.path(name), file, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make key %s: %w", name, err)
+	}
+	return key, nil
 }
 
 func sealKey(name string, key crypto.Signer, passphrase []byte, cost seal.Cost) ([]byte, error) {
@@ -154,45 +160,4 @@ func ParseCSR(b []byte) (*x509.CertificateRequest, error) {
 		return nil, refuse(BadSignature, "", "the certificate request is not signed by its own key: %w", err)
 	}
 	return csr, nil
-}
-
-// writeDurably writes a file as a whole or not at all. It returns after file and
-// directory are on the disk.
-func writeDurably(path string, b []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	renamed := false
-	defer func() {
-		if err != nil && !renamed {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
-	if _, err = f.Write(b); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	renamed = true
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
 }

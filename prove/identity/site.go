@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // Site is what an authority's directory says about itself: ca.json. It holds no
@@ -97,7 +99,7 @@ func (s *Site) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(filepath.Join(dir, siteFile), append(b, '\n'), 0o600)
+	return durable.Write(filepath.Join(dir, siteFile), append(b, '\n'))
 }
 
 // Names of files and keys in an authority's directory.

@@ -15,6 +15,7 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
@@ -104,7 +105,7 @@ func (l *Ledger) auditRound(ctx context.Context) {
 	}
 	b, err := json.Marshal(k)
 	if err == nil {
-		err = writeDurable(l.audit.file, b, 0o600)
+		err = durable.Write(l.audit.file, b)
 	}
 	if err != nil {
 		l.deps.Log.Warn("the state of the self-audit cannot be written", "err", diskError(err))

@@ -162,6 +162,10 @@ func (f *fsck) stamps(add func(string, []byte, error, bool) uint64) {
 	}
 	for _, e := range names {
 		name := stampDir + "/" + e.Name()
+		if !strings.HasSuffix(name, stampSuffix) { // being written, or its writer was killed
+			f.report.Leftovers = append(f.report.Leftovers, name)
+			continue
+		}
 		b, err := os.ReadFile(filepath.Join(f.dir, name))
 		var s stamp
 		if err == nil {

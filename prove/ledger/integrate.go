@@ -15,6 +15,8 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // integrator takes what is recorded into the tree, in the order in which it was
@@ -273,7 +275,7 @@ func writeTreeState(log string, size uint64, root [32]byte) error {
 	if err != nil {
 		return err
 	}
-	return writeDurable(filepath.Join(log, filepath.FromSlash(treeStateFile)), state, 0o644)
+	return durable.WriteMode(filepath.Join(log, filepath.FromSlash(treeStateFile)), state, 0o644)
 }
 
 // damaged stops recording: an acknowledged index and the tree disagree.

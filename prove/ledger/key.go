@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // signingKey is the log's key.
@@ -98,7 +100,7 @@ func makeKey(file, origin, name string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
 	}
-	return text, writeDurable(file, text, 0o600)
+	return text, durable.Create(file, text, 0o600)
 }
 
 // verifierOf derives the public key of a note key.
@@ -122,46 +124,3 @@ type hinted struct {
 
 func (h *hinted) Hint() string  { return h.text }
 func (h *hinted) Unwrap() error { return h.error }
-
-// writeDurable replaces a file.
-//
-// durable: returns after fsync of the file and of its directory; a crash leaves the old
-// content or the new one.
-func writeDurable(file string, data []byte, mode os.FileMode) (err error) {
-	dir := filepath.Dir(file)
-	f, err := os.CreateTemp(dir, filepath.Base(file)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), file); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
-}

@@ -20,6 +20,7 @@ import (
 	"github.com/transparency-dev/tessera/api/layout"
 	"k8s.io/klog/v2"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/ledger/internal/oslock"
 	"github.com/asepsis/asepsis/prove/ledger/internal/wal"
 	"github.com/asepsis/asepsis/prove/receipt"
@@ -146,7 +147,7 @@ func (l *Ledger) open(h hooks) error {
 	}
 	// What is there already is not written again: a log opens on a disk that is full.
 	if have, err := os.ReadFile(filepath.Join(c.Dir, trustFile)); err != nil || !bytes.Equal(have, trust) {
-		if err := writeDurable(filepath.Join(c.Dir, trustFile), trust, 0o644); err != nil {
+		if err := durable.WriteMode(filepath.Join(c.Dir, trustFile), trust, 0o644); err != nil {
 			return fmt.Errorf("ledger: write the trust file: %w", diskError(err))
 		}
 	}

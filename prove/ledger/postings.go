@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // A block's file: magic, number, count of postings, range of times, Bloom filter,
@@ -67,7 +69,7 @@ type block struct {
 
 // writeBlock writes a block's file.
 //
-// durable: as writeDurable; the postings are sorted in place of the live block's copy.
+// durable: as durable.Write; the postings are sorted in place of the live block's copy.
 func writeBlock(file string, l *live) error {
 	sorted := slices.Clone(l.postings)
 	slices.SortFunc(sorted, func(a, b posting) int {
@@ -90,7 +92,7 @@ func writeBlock(file string, l *live) error {
 	}
 	sum := crc32.Checksum(buf.Bytes(), crc32.MakeTable(crc32.Castagnoli))
 	buf.Write(binary.BigEndian.AppendUint32(nil, sum))
-	return writeDurable(file, buf.Bytes(), 0o600)
+	return durable.Write(file, buf.Bytes())
 }
 
 // openBlock reads what is kept in memory of a block, and checks its file.

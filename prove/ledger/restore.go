@@ -11,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera/api/layout"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/ledger/internal/wal"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
@@ -81,11 +83,11 @@ func Import(ctx context.Context, files []string, trust []byte, dir string) (rece
 		return c, err
 	}
 	if len(c.Cosigned) >= t.Required && t.Required > 0 {
-		if err := writeDurable(filepath.Join(dir, witnessedFile), note, 0o644); err != nil {
+		if err := durable.WriteMode(filepath.Join(dir, witnessedFile), note, 0o644); err != nil {
 			return c, err
 		}
 	}
-	return c, writeDurable(filepath.Join(dir, trustFile), trust, 0o644)
+	return c, durable.WriteMode(filepath.Join(dir, trustFile), trust, 0o644)
 }
 
 func readManifest(file string) (Segment, error) {
@@ -122,7 +124,7 @@ func (b *builder) write(name string, data []byte) error {
 	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) {
 		return nil // of an earlier backup
 	}
-	return writeDurable(file, data, 0o644)
+	return durable.WriteMode(file, data, 0o644)
 }
 
 func (b *builder) add(name string, bundle []byte) error {
@@ -223,6 +225,9 @@ func Backup(ctx context.Context, dir, to string, o BackupOptions) (receipt.Check
 	if err := sameLog(to, r.trust.Log.Name); err != nil {
 		return c, err
 	}
+	if err := os.MkdirAll(to, 0o700); err != nil { // before its log, which others may read
+		return c, fmt.Errorf("ledger: backup: %w", err)
+	}
 	b := newBuilder(filepath.Join(to, logDir))
 	if err := b.copy(ctx, r, c); err != nil {
 		return c, fmt.Errorf("ledger: backup: %w", diskError(err))
@@ -239,7 +244,9 @@ func Backup(ctx context.Context, dir, to string, o BackupOptions) (receipt.Check
 		return c, fmt.Errorf("ledger: backup: %w", err)
 	}
 	for _, n := range names {
-		files[filepath.Join(stampDir, n.Name())] = 0o644
+		if strings.HasSuffix(n.Name(), stampSuffix) { // not what is being written
+			files[filepath.Join(stampDir, n.Name())] = 0o644
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(to, stampDir), 0o700); err != nil {
 		return c, fmt.Errorf("ledger: backup: %w", err)
@@ -255,7 +262,7 @@ func Backup(ctx context.Context, dir, to string, o BackupOptions) (receipt.Check
 			}
 		}
 		if err == nil {
-			err = writeDurable(filepath.Join(to, name), data, mode)
+			err = durable.WriteMode(filepath.Join(to, name), data, mode)
 		}
 		if err != nil {
 			return c, fmt.Errorf("ledger: backup: %w", diskError(err))
@@ -264,7 +271,7 @@ func Backup(ctx context.Context, dir, to string, o BackupOptions) (receipt.Check
 	if err := r.copyAhead(to, c.Size); err != nil {
 		return c, fmt.Errorf("ledger: backup: %w", diskError(err))
 	}
-	return c, writeDurable(filepath.Join(to, trustFile), trust, 0o644)
+	return c, durable.WriteMode(filepath.Join(to, trustFile), trust, 0o644)
 }
 
 // copyAhead writes what is recorded beyond a checkpoint as the write-ahead log of a copy, up
@@ -292,11 +299,11 @@ func (r *Reader) copyAhead(to string, from uint64) error {
 		return err
 	}
 	for _, n := range names {
-		if n.Name() != wal.CopyName {
+		if n.Name() != wal.CopyName && n.Name() != durable.Beside(wal.CopyName) { // a backup that was killed left that
 			return &hinted{fmt.Errorf("%w: %s/%s is of a ledger that runs there", ErrNotEmpty, walDir, n.Name()), "a copy that was run is a log of its own: name a new directory"}
 		}
 	}
-	return writeDurable(filepath.Join(dir, wal.CopyName), wal.Copy(r.view.id, from, entries), 0o600)
+	return durable.Write(filepath.Join(dir, wal.CopyName), wal.Copy(r.view.id, from, entries))
 }
 
 // sameLog refuses to mix two logs in one directory.

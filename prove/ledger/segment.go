@@ -18,6 +18,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera/api/layout"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
@@ -109,7 +110,7 @@ func (r *Reader) writeSegment(ctx context.Context, file string, from, to uint64,
 	if err != nil {
 		return err
 	}
-	return writeOnce(file, func(w io.Writer) error {
+	return durable.CreateFrom(file, 0o444, func(w io.Writer) error {
 		t := tar.NewWriter(w)
 		put := func(name string, data []byte) error {
 			if err := t.WriteHeader(&tar.Header{Name: name, Mode: 0o444, Size: int64(len(data)), Format: tar.FormatUSTAR}); err != nil {
@@ -186,26 +187,6 @@ func marshalBundle(entries [][]byte) []byte {
 		b.Write(e)
 	}
 	return b.Bytes()
-}
-
-// writeOnce writes a file that must not be there.
-//
-// durable: returns after fsync of the file and of its directory.
-func writeOnce(file string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	err = write(f)
-	err = errors.Join(err, f.Chmod(0o444), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Link(f.Name(), file) // fails where the file is
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(file))
 }
 
 // ReadSegment reads a segment's file, checks it against a trust file, and gives its

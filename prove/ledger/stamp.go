@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
@@ -82,7 +83,7 @@ func (l *Ledger) stampRound(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return diskError(writeDurable(file, b, 0o644))
+	return diskError(durable.WriteMode(file, b, 0o644))
 }
 
 // stampFor finds the oldest stamped checkpoint that covers an entry.

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
@@ -142,7 +143,7 @@ func (l *Ledger) witnessRound(ctx context.Context) {
 			continue
 		}
 		// durable before anybody is told that entries are witnessed
-		if err := writeDurable(filepath.Join(l.dir, witnessedFile), withLines(note, lines), 0o644); err != nil {
+		if err := durable.WriteMode(filepath.Join(l.dir, witnessedFile), withLines(note, lines), 0o644); err != nil {
 			l.deps.Log.Error("the witnessed checkpoint cannot be written", "err", diskError(err))
 		}
 	}

@@ -45,7 +45,7 @@ func TestWhatIsWrongIsToldUntilItIsOver(t *testing.T) {
 	}
 	tell := func(want int) {
 		t.Helper()
-		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 		defer stop()
 		done := make(chan error, 1)
 		go func() { done <- r.Run(ctx) }()

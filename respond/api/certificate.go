@@ -25,6 +25,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // How long a certificate of our own is valid, and how long before its end a
@@ -168,9 +170,8 @@ func (c *certificates) stale(pair *tls.Certificate) bool {
 	return false
 }
 
-// make writes a new key and certificate: each to a file beside, then renamed, the
-// key first, so that a crash between leaves a pair that does not match and is
-// made again.
+// make writes a new key and certificate, each durably and as a whole, the key first, so
+// that a crash between leaves a pair that does not match and is made again.
 func (c *certificates) make() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -208,33 +209,8 @@ func (c *certificates) make() error {
 	if err := os.MkdirAll(filepath.Dir(c.certFile), 0o700); err != nil {
 		return err
 	}
-	if err := replaceFile(c.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})); err != nil {
+	if err := durable.Write(c.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})); err != nil {
 		return err
 	}
-	return replaceFile(c.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
-// replaceFile puts a file in the place of another, readable by its owner alone.
-// Durable: it returns after fsync.
-func replaceFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return durable.Write(c.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

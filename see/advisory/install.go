@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/platform/store"
 )
 
@@ -120,35 +121,10 @@ func Install(dir string, x *Index, older bool, now time.Time) (Difference, error
 	if err != nil {
 		return Difference{}, err
 	}
-	return Compare(have, x), replace(File(dir), packed)
-}
-
-func replace(file string, data []byte) (err error) {
-	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	if err := os.MkdirAll(filepath.Dir(File(dir)), 0o700); err != nil {
+		return Difference{}, err
 	}
-	f, err := os.CreateTemp(dir, ".index-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), file); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) //nolint:gosec // the data directory
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return Compare(have, x), durable.Write(File(dir), packed)
 }
 
 // stamp tells whether a file is another one.

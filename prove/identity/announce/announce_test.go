@@ -18,6 +18,7 @@ import (
 
 	"github.com/asepsis/asepsis/platform/bus"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/porttest"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/announce"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
@@ -131,13 +132,12 @@ func busAt(url string) bus.Config {
 // TestARevocationCutsInAnotherProcess revokes here, and looks at a live
 // connection and a new handshake in a process that only the bus connects.
 func TestARevocationCutsInAnotherProcess(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := bus.Default()
-	cfg.Listen = free.Addr().String()
-	free.Close()
+	cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port)
 	b, err := bus.Open(t.Context(), cfg, bus.Deps{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestARevocationCutsInAnotherProcess(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(identitytest.Patience))
 		if _, err := c.Read(make([]byte, 3)); err != nil {
 			c.Close()
 			return nil, err

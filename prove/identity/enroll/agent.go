@@ -36,6 +36,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/est"
 )
@@ -147,7 +148,7 @@ func (a *Agent) Enroll(ctx context.Context) (*x509.Certificate, error) {
 	if err := a.keep(ctx, c, leaf, key, ca); err != nil {
 		return leaf, err
 	}
-	if err := os.WriteFile(filepath.Join(a.o.Dir, ServerFile), []byte(a.o.Server+"\n"), 0o600); err != nil {
+	if err := durable.Write(filepath.Join(a.o.Dir, ServerFile), []byte(a.o.Server+"\n")); err != nil {
 		return leaf, fmt.Errorf("enrol: remember the server: %w", err)
 	}
 	return leaf, nil

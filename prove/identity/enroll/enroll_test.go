@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/porttest"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/enroll"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
@@ -31,12 +33,11 @@ import (
 func serve(t *testing.T) (*identitytest.Site, *service.Service, string) {
 	t.Helper()
 	// The address in certificates has to be known before there is one.
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pki := free.Addr().String()
-	free.Close()
+	pki := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	site := identitytest.New(t, identitytest.Options{Site: identity.Site{Base: "http://" + pki}})
 	cfg := service.Default()
 	cfg.Dir, cfg.PKIListen, cfg.ESTListen = site.Dir, pki, "127.0.0.1:0"

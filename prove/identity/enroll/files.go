@@ -8,13 +8,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/identity"
 )
 
@@ -48,6 +48,11 @@ func write(dir string, s *set) (err error) {
 	if err := os.Mkdir(at, 0o700); err != nil {
 		return fmt.Errorf("write the certificate: %w", err)
 	}
+	defer func() {
+		if to, _ := os.Readlink(filepath.Join(dir, current)); err != nil && to != name {
+			_ = os.RemoveAll(at) // it has a key that nobody will use
+		}
+	}()
 	for _, f := range []struct {
 		name string
 		body []byte
@@ -57,11 +62,11 @@ func write(dir string, s *set) (err error) {
 		{CertFile, identity.EncodePEM(s.chain...), 0o644},
 		{CAFile, identity.EncodePEM(s.ca...), 0o644},
 	} {
-		if err := writeSynced(filepath.Join(at, f.name), f.body, f.mode); err != nil {
+		if err := durable.Create(filepath.Join(at, f.name), f.body, f.mode); err != nil {
 			return fmt.Errorf("write the certificate: %w", err)
 		}
 	}
-	if err := errors.Join(syncDir(at), link(dir, name, current)); err != nil {
+	if err := link(dir, name, current); err != nil {
 		return fmt.Errorf("write the certificate: %w", err)
 	}
 	for _, f := range []string{KeyFile, CertFile, CAFile} {
@@ -73,16 +78,7 @@ func write(dir string, s *set) (err error) {
 		}
 	}
 	tidy(dir, name)
-	return syncDir(dir)
-}
-
-func writeSynced(path string, b []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
+	return durable.SyncDir(dir)
 }
 
 // link makes dir/name lead to a place, in one step.
@@ -93,14 +89,6 @@ func link(dir, to, name string) error {
 		return err
 	}
 	return os.Rename(temp, filepath.Join(dir, name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // tidy removes sets but the newest ones. A consumer may be reading the one before.

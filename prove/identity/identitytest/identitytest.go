@@ -212,7 +212,7 @@ func Run(t testing.TB, stdin []byte, name string, args ...string) (string, error
 	if err != nil {
 		t.Skipf("peer missing: %s", name)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, path, args...) //nolint:gosec // a test's peer
 	c.Stdin = bytes.NewReader(stdin)
@@ -220,12 +220,16 @@ func Run(t testing.TB, stdin []byte, name string, args ...string) (string, error
 	return string(out), err
 }
 
+// Patience is how long a program or a condition is waited for before a test fails: long enough for a machine of
+// two cores on which everything is tested at the same time.
+const Patience = 30 * time.Second
+
 // Wait waits until f is true.
 func Wait(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !f(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(Patience); !f(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("in vain: %s", what)
+			t.Fatalf("waited %v for %s", Patience, what)
 		}
 	}
 }

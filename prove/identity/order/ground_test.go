@@ -54,7 +54,7 @@ func TestAGroundIsWaitedForAndNothingCountsMeanwhile(t *testing.T) {
 	go func() { done <- g.Run(ctx) }()
 	select {
 	case <-renewed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(identitytest.Patience):
 		t.Error("nobody renews it")
 	}
 	cancel()

@@ -7,14 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // maxNonces bounds a memory. Beyond it the oldest are forgotten, and with them all orders
@@ -33,6 +33,7 @@ type Memory struct {
 	mu    sync.Mutex
 	file  *os.File // nil: in memory only
 	lines int      // of the file
+	whole bool     // the file is the one that has the name, all of it is on the disk, and it ends with a line
 	seen  map[[nonceSize]byte]int64
 	least int64 // nothing in seen is older
 	floor int64 // orders of this moment and before are not taken; ms since 1970
@@ -137,54 +138,46 @@ func (m *Memory) forget(before int64) {
 	}
 }
 
-// append writes one order down, durably.
+// append writes one order down, durably. Where it cannot, the file is written anew before the next:
+// it may end within a line, or hold what is not on the disk.
 func (m *Memory) append(nonce [nonceSize]byte, at int64) error {
-	if m.lines >= 2*maxNonces {
+	if !m.whole || m.lines >= 2*maxNonces {
 		if err := m.rewrite(); err != nil {
 			return err
 		}
 	}
+	m.whole = false
 	if _, err := m.file.WriteString(hex.EncodeToString(nonce[:]) + " " + strconv.FormatInt(at, 10) + "\n"); err != nil {
-		return errors.Join(err, m.rewrite()) // what was written of the line must not run into the next
+		return err
 	}
+	if err := m.file.Sync(); err != nil {
+		return err
+	}
+	m.whole = true
 	m.lines++
-	return m.file.Sync()
+	return nil
 }
 
 // rewrite writes a new file with what is known, and puts it in the place of the old.
-func (m *Memory) rewrite() (err error) {
-	f, err := os.OpenFile(m.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
+func (m *Memory) rewrite() error {
+	m.whole = false // the open file may not be the one of that name any more
 	var b bytes.Buffer
 	_, _ = fmt.Fprintf(&b, "floor %d\n", m.floor)
 	for nonce, at := range m.seen {
 		_, _ = fmt.Fprintf(&b, "%x %d\n", nonce, at)
 	}
-	_, err = io.Copy(f, &b)
-	if err = errors.Join(err, f.Sync()); err == nil {
-		err = os.Rename(m.path+".new", m.path)
+	if err := durable.Write(m.path, b.Bytes()); err != nil {
+		return err
 	}
-	if err == nil {
-		err = syncDir(filepath.Dir(m.path))
-	}
+	f, err := os.OpenFile(m.path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		return errors.Join(err, f.Close())
+		return err
 	}
 	if m.file != nil {
 		_ = m.file.Close()
 	}
-	m.file, m.lines = f, len(m.seen)+1
+	m.file, m.lines, m.whole = f, len(m.seen)+1, true
 	return nil
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close closes the file.

@@ -34,7 +34,7 @@ func raw(h *hospital, pair tls.Certificate, name string, cache tls.ClientSession
 // say connects, asks, and returns what came back.
 func say(t *testing.T, address string, c *tls.Config) (string, error) {
 	t.Helper()
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, c)
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: identitytest.Patience}, "tcp", address, c)
 	if err != nil {
 		return "", err
 	}

@@ -42,7 +42,7 @@ func stream(t *testing.T, tr *trust.Trust, address string) net.Conn {
 
 // cut waits until a stream ends.
 func cut(c net.Conn) error {
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(identitytest.Patience))
 	_, err := c.Read(make([]byte, 1))
 	if n, ok := err.(net.Error); ok && n.Timeout() {
 		return err

@@ -124,7 +124,7 @@ func (h *hospital) serve(l net.Listener) chan error {
 
 // ask says hello and returns the answer.
 func ask(c net.Conn) (string, error) {
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(identitytest.Patience))
 	if _, err := fmt.Fprintln(c, "hello"); err != nil {
 		return "", err
 	}

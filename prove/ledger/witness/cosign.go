@@ -12,14 +12,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
 
@@ -137,7 +136,7 @@ func (w *Witness) cosign(r request) (string, error) {
 			return "", err
 		}
 		// durable before the signature leaves: a crash must not forget what was signed
-		if err := writeDurable(k.file, b); err != nil {
+		if err := durable.Write(k.file, b); err != nil {
 			return "", err
 		}
 	}
@@ -167,29 +166,4 @@ func (k *known) open(note []byte) (receipt.Checkpoint, error) {
 		return c, &refusal{status: http.StatusBadRequest, why: "the checkpoint cannot be read"}
 	}
 	return c, &refusal{status: http.StatusForbidden, why: "the checkpoint is not signed by the key that is known for this log"}
-}
-
-// writeDurable replaces a file, readable by the owner alone.
-//
-// durable: returns after fsync of the file and of its directory.
-func writeDurable(file string, data []byte) error {
-	dir := filepath.Dir(file)
-	f, err := os.CreateTemp(dir, filepath.Base(file)+".*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

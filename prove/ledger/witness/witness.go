@@ -46,6 +46,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/prove/ledger/internal/oslock"
 	"github.com/asepsis/asepsis/prove/receipt"
 )
@@ -196,7 +197,7 @@ func (w *Witness) loadKey() error {
 		seed := make([]byte, ed25519.SeedSize)
 		_, _ = rand.Read(seed) // never fails, see crypto/rand
 		text = []byte(w.cfg.Name + " " + hex.EncodeToString(seed) + "\n")
-		err = writeDurable(file, text)
+		err = durable.Create(file, text, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("key: %w", err)

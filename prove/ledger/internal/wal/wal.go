@@ -29,6 +29,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/asepsis/asepsis/platform/durable"
 )
 
 // ErrNoRoom: all slots hold entries that were not released. Release, then try again.
@@ -125,7 +127,7 @@ func (l *Log) adopt(found Contents) error {
 			return err
 		}
 	}
-	return syncDir(l.cfg.Dir)
+	return durable.SyncDir(l.cfg.Dir)
 }
 
 // Append writes entries at the indexes from first on.
@@ -249,7 +251,7 @@ func (l *Log) make(file string) (*os.File, error) {
 		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), l.cfg.Slot-at)], at)
 	}
 	if err == nil {
-		err = errors.Join(l.cfg.Sync(f), syncDir(l.cfg.Dir))
+		err = errors.Join(l.cfg.Sync(f), durable.SyncDir(l.cfg.Dir))
 	}
 	if err != nil {
 		_ = f.Close()
@@ -301,12 +303,4 @@ func (l *Log) Close() {
 		_ = s.file.Close()
 	}
 	l.slots, l.active = nil, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
