@@ -29,7 +29,7 @@ func newCluster(t testing.TB, n int) []*member {
 	t.Helper()
 	ports := make([]int, 2*n) // for clients, then for each other
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", unused(t)))
 		if err != nil {
 			t.Fatal(err)
 		}

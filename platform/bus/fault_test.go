@@ -7,10 +7,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -348,7 +350,7 @@ func TestASitesEventsReachTheHubOnceAndTheLagIsShown(t *testing.T) {
 		}
 		return string(out)
 	}
-	hub := spawn(t, runBus+"="+spec("127.0.0.1:0"), runDir+"="+hubDir)
+	hub := spawn(t, runBus+"="+spec(net.JoinHostPort("127.0.0.1", strconv.Itoa(unused(t)))), runDir+"="+hubDir)
 	listen, leaf := hub.ready[0], hub.ready[1]
 	open := func() *Bus {
 		return openIn(t, siteDir, func(c *Config) { c.Name, c.Hub, c.HubTokenFile = "or-east", "nats-leaf://"+leaf, token })

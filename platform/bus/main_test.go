@@ -147,7 +147,7 @@ func (p *process) kill() {
 func natsServer(t testing.TB, dir string, port int) (p *process, url string, at int) {
 	t.Helper()
 	if port == 0 {
-		port = -1
+		port = unused(t)
 	}
 	p = spawn(t, fmt.Sprintf("%s=%s|%d", runServer, dir, port))
 	at, err := strconv.Atoi(p.ready[0])

@@ -6,20 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
+
+	"github.com/asepsis/asepsis/platform/porttest"
 )
 
-// unused returns a port on which nobody listens.
-func unused(t *testing.T) int {
+// unused returns a port on which nobody listens, and which stays free while a server is away.
+func unused(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func patientAt(t *testing.T, url string) *Bus {

@@ -32,6 +32,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/platform/porttest"
 	"github.com/asepsis/asepsis/respond/access"
 )
 
@@ -79,12 +80,8 @@ func startGlewlwyd(t *testing.T) *glewlwyd {
 		t.Fatal(err)
 	}
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	g.base = fmt.Sprintf("https://127.0.0.1:%d/api", port)

@@ -10,13 +10,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/asepsis/asepsis/platform/porttest"
 )
 
 // ErrAbsent says that PostgreSQL is not installed here, or that this user may not
@@ -70,12 +71,8 @@ func New(ctx context.Context, dir string, initdb ...string) (*Cluster, error) {
 			}
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	c.port = l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
+	var err error
+	if c.port, err = porttest.Free(); err != nil { // it is stopped and started again by tests, on the same port
 		return nil, err
 	}
 	args := append([]string{"-D", c.data, "-U", "asepsis", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"}, initdb...)
@@ -128,7 +125,13 @@ func (c *Cluster) run(ctx context.Context, name string, args ...string) error {
 
 // Start starts the server and waits until it answers.
 func (c *Cluster) Start(ctx context.Context) error {
-	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s -c max_connections=60 -c log_min_messages=error", c.port, c.sockets)
+	// Relative to the data, which is where the server goes: the path of a socket has at most 107 bytes, which the directory of
+	// a test with a long name takes.
+	sockets, err := filepath.Rel(c.data, c.sockets)
+	if err != nil {
+		return err
+	}
+	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s -c max_connections=60 -c log_min_messages=error", c.port, sockets)
 	return c.run(ctx, "pg_ctl", "-D", c.data, "-l", filepath.Join(c.data, "log"), "-w", "-t", "60", "-o", options, "start")
 }
 
