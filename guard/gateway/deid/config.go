@@ -22,19 +22,20 @@ func Default() Config { return Config{} }
 // Profile says how copies for a kind of destination are made. The zero value is the Basic Profile of PS3.15 annex E without
 // options.
 type Profile struct {
-	Options      []Option      `yaml:"options" doc:"Options of PS3.15 annex E: retain-safe-private, retain-uids, retain-device-identity, retain-institution-identity, retain-patient-characteristics, retain-full-dates or retain-modified-dates, clean-descriptors, clean-structured-content, clean-graphics, clean-pixel-data."`
-	Domain       string        `yaml:"domain" doc:"Profiles of one domain replace the same patient, UID and date by the same; between domains nothing can be joined. Empty: the profile's name."`
-	Patient      string        `yaml:"patient" doc:"What becomes of the patient's name and ID: pseudonym (keyed, the same for the same patient) or empty. Empty text means pseudonym."`
-	Accession    string        `yaml:"accession" doc:"What becomes of the accession number: empty or pseudonym. Empty text means empty."`
-	ShiftDays    int           `yaml:"shift_days" doc:"retain-modified-dates: the most days by which a patient's dates are moved into the past. 0 means 1825, five years."`
-	OldestAge    int           `yaml:"oldest_age" doc:"retain-patient-characteristics: a patient older than so many years is made one year older than this, as 090Y of all above 89. 0 keeps every age."`
-	FreeText     string        `yaml:"free_text" doc:"What becomes of long texts (ST, LT, UT, UC) that the standard's table does not list: clean or keep. Empty text means clean."`
-	Words        []string      `yaml:"words" doc:"Words that cleaned descriptors may hold besides those that are built in."`
-	SafePrivate  []SafePrivate `yaml:"safe_private" doc:"retain-safe-private: private elements that may stay besides those of PS3.15 table E.3.10-1."`
-	BurnedIn     string        `yaml:"burned_in" doc:"Without clean-pixel-data: what becomes of images that say that identification is burned into them: refuse or pass. Empty text means refuse."`
-	Unmatched    string        `yaml:"unmatched" doc:"clean-pixel-data: images that no rule of pixels matches: trust (take those that say that nothing is burned in, and CT, MR, PET and NM that say nothing), refuse or pass. Empty text means trust."`
-	Encapsulated string        `yaml:"encapsulated" doc:"clean-pixel-data: compressed images of which a rule wants a part black: refuse (the delivery fails and a person is told) or drop (it is given up silently). Empty text means refuse."`
-	Pixels       []PixelRule   `yaml:"pixels" doc:"clean-pixel-data: which parts of which images are blackened. The first rule that matches counts."`
+	Options        []Option      `yaml:"options" doc:"Options of PS3.15 annex E: retain-safe-private, retain-uids, retain-device-identity, retain-institution-identity, retain-patient-characteristics, retain-full-dates or retain-modified-dates, clean-descriptors, clean-structured-content, clean-graphics, clean-pixel-data."`
+	Domain         string        `yaml:"domain" doc:"Profiles of one domain replace the same patient, UID and date by the same; between domains nothing can be joined. Empty: the profile's name."`
+	Patient        string        `yaml:"patient" doc:"What becomes of the patient's name and ID: pseudonym (keyed, the same for the same patient) or empty. Empty text means pseudonym."`
+	Accession      string        `yaml:"accession" doc:"What becomes of the accession number: empty or pseudonym. Empty text means empty."`
+	ShiftDays      int           `yaml:"shift_days" doc:"retain-modified-dates: the most days by which a patient's dates are moved into the past. 0 means 1825, five years."`
+	OldestAge      int           `yaml:"oldest_age" doc:"retain-patient-characteristics: a patient older than so many years is made one year older than this, as 090Y of all above 89. 0 keeps every age."`
+	FreeText       string        `yaml:"free_text" doc:"What becomes of long texts (ST, LT, UT, UC) that the standard's table does not list: clean or keep. Empty text means clean."`
+	Words          []string      `yaml:"words" doc:"Words that cleaned descriptors may hold besides those that are built in."`
+	SafePrivate    []SafePrivate `yaml:"safe_private" doc:"retain-safe-private: private elements that may stay besides those of PS3.15 table E.3.10-1."`
+	BurnedIn       string        `yaml:"burned_in" doc:"Without clean-pixel-data: what becomes of images that say that identification is burned into them: refuse or pass. Empty text means refuse."`
+	Unmatched      string        `yaml:"unmatched" doc:"clean-pixel-data: images that no rule of pixels matches: trust (take those that say that nothing is burned in, and CT, MR, PET and NM that say nothing), refuse or pass. Empty text means trust."`
+	Encapsulated   string        `yaml:"encapsulated" doc:"clean-pixel-data: compressed images of which a rule wants a part black: refuse (the delivery fails and a person is told) or drop (it is given up silently). Empty text means refuse."`
+	StreamMetadata string        `yaml:"stream_metadata" doc:"What becomes of what compressed pixel data says beside the image (comments, EXIF, XMP, thumbnails, user data of video): clean (blanked; what cannot be blanked or followed is refused) or keep. Empty text means clean."`
+	Pixels         []PixelRule   `yaml:"pixels" doc:"clean-pixel-data: which parts of which images are blackened. The first rule that matches counts."`
 }
 
 // SafePrivate names one private element that identifies nobody.
@@ -104,6 +105,7 @@ func (p Profile) Validate() error {
 	}{
 		{"patient", p.Patient, []string{"pseudonym", "empty"}}, {"accession", p.Accession, []string{"empty", "pseudonym"}}, {"free_text", p.FreeText, []string{"clean", "keep"}},
 		{"burned_in", p.BurnedIn, []string{"refuse", "pass"}}, {"unmatched", p.Unmatched, []string{"trust", "refuse", "pass"}}, {"encapsulated", p.Encapsulated, []string{"refuse", "drop"}},
+		{"stream_metadata", p.StreamMetadata, []string{"clean", "keep"}},
 	} {
 		if w.value != "" && !slices.Contains(w.of, w.value) {
 			return config.Invalid(w.field, "write "+strings.Join(w.of, " or "), "%.40q is not known", w.value)

@@ -27,6 +27,7 @@ profiles:
       - {creator: ACME 1, group: "0029", element: "0a", vr: DS}
     unmatched: refuse
     encapsulated: drop
+    stream_metadata: keep
     pixels:
       - name: banner
         modality: US
@@ -97,6 +98,7 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 		{"a rectangle of negative size", "height: 60", "height: -60", "is not within"},
 		{"a size that no image has", "rows: 768", "rows: 70000", "is not within"},
 		{"a word of what is not matched", "unmatched: refuse", "unmatched: maybe", "is not known"},
+		{"a word of what streams say", "stream_metadata: keep", "stream_metadata: maybe", "is not known"},
 		{"an unknown field", "free_text: keep", "freetext: keep", "freetext"},
 	} {
 		text := strings.Replace(good, tt.old, tt.new, 1)

@@ -9,7 +9,8 @@
 //   - A Set is made once from a Config and a site's key; its profiles may be used by any number of
 //     goroutines at once. The same key, domain and input give the same output, byte for byte.
 //   - The transfer syntax stays. Pixel data stays bit for bit unless a rule blackens part of it or overlay
-//     planes were hidden in its unused bits. Sequences and items are written with undefined length.
+//     planes were hidden in its unused bits. Of compressed pixel data, what its streams say beside the image becomes zeros (package
+//     codestream), and no coded byte changes. Sequences and items are written with undefined length.
 //   - Replacements are consistent: a UID, a patient or a date is replaced by the same everywhere, in every
 //     instance, in references too, without a list being kept: by HMAC-SHA-256 under the site's key and the profile's domain. Two
 //     domains cannot be joined, and without the key nothing can be traced back.
@@ -35,7 +36,7 @@
 //
 // Recognizable visual features are not cleaned (no defacing). Text in pixels is not looked for: regions come
 // from rules. RLE Lossless is the only compressed
-// pixel data that is decoded: where a rule would blacken part of any other, the instance is refused. Media
-// directories (DICOMDIR) are refused. Whether a sequence of Type 1, 2 or 3 is meant is not looked up: where the
+// pixel data that is decoded: where a rule would blacken part of any other, the instance is refused. User data of video is found, not removed: the
+// instance is refused. Media directories (DICOMDIR) are refused. Whether a sequence of Type 1, 2 or 3 is meant is not looked up: where the
 // table offers a choice, the action that keeps every information object definition valid is taken.
 package deid

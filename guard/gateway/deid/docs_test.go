@@ -43,7 +43,7 @@ func TestTheDocumentedTableIsTrue(t *testing.T) {
 			t.Errorf("docs/deidentification.md does not explain %s", m.option)
 		}
 	}
-	for field := range strings.SplitSeq("burned_in unmatched encapsulated oldest_age free_text shift_days domain safe_private words pixels", " ") {
+	for field := range strings.SplitSeq("burned_in unmatched encapsulated oldest_age free_text stream_metadata shift_days domain safe_private words pixels", " ") {
 		if !strings.Contains(head, field) {
 			t.Errorf("docs/deidentification.md does not explain %s", field)
 		}

@@ -16,7 +16,7 @@ import (
 // FuzzTransform: whatever comes, a copy that was made can be read, says that it is one, and does not hold the values that stood in
 // the patient's name and ID.
 func FuzzTransform(f *testing.F) {
-	syntaxes := []string{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian, dicom.ExplicitVRBigEndian, dicom.DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.50", rleLossless}
+	syntaxes := []string{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian, dicom.ExplicitVRBigEndian, dicom.DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.50", rleLossless, jpeg2000, avc, "1.2.840.10008.1.2.4.110"}
 	for i, syntax := range syntaxes {
 		p := picture{rows: 4, columns: 4, samples: 3, bits: 8, stored: 8, photometric: "RGB", vr: dicom.OB, burned: "YES"}
 		f.Add(uint8(i), build(f, syntax, p.write(p.pixels(false))))
@@ -36,7 +36,12 @@ func FuzzTransform(f *testing.F) {
 			w.Bytes(0x60003000, dicom.OW, []byte{1, 2})
 		}))
 	}
-	f.Add(uint8(len(syntaxes)-1), rleImage(f, picture{rows: 4, columns: 4, samples: 1, bits: 16, stored: 12, photometric: "MONOCHROME2", overlay: true}, packed("\xfd\x81\xfd\x82\xfd\x83\xfd\x84", "\xfd\x01\xfd\x02\x03abcd\xfd\x04")))
+	f.Add(uint8(5), rleImage(f, picture{rows: 4, columns: 4, samples: 1, bits: 16, stored: 12, photometric: "MONOCHROME2", overlay: true}, packed("\xfd\x81\xfd\x82\xfd\x83\xfd\x84", "\xfd\x01\xfd\x02\x03abcd\xfd\x04")))
+	one := picture{rows: 1, columns: 1, samples: 1, bits: 8, stored: 8, photometric: "MONOCHROME2"}
+	for which, frame := range map[uint8]string{4: string(noticed([]byte(coded))), 6: "\xFF\x4F" + marked(0x51, "siz") + marked(0x64, hidden) + "\xFF\x90\x00\x0A\x00\x00\x00\x00\x00\x10\x00\x01\xFF\x93ab\xFF\xD9",
+		7: "\x00\x00\x00\x01\x06\x05\x02ab\x80", 8: "\x00\x00\x00\x0CJXL \r\n\x87\n\x00\x00\x00\x0CExif" + hidden[:4]} {
+		f.Add(which, rleImage(f, one, append([]byte(frame), make([]byte, len(frame)&1)...)))
+	}
 	for i, syntax := range syntaxes[:3] {
 		f.Add(uint8(i), build(f, syntax, func(w *dicom.Writer) {
 			head(w, ctImage, "1.2.3.4")

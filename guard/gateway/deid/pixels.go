@@ -83,7 +83,7 @@ func (x *run) pixels(t *dicom.Token) error {
 		return v.refuse
 	}
 	if len(v.black) == 0 && !x.image.hidden {
-		return x.kept(t)
+		return x.unchanged(t)
 	}
 	if t.Tag != dicom.TagPixelData {
 		return &Refusal{Code: "pixels", Why: "a rule wants part of its image black, and pixels of floating point are not changed here"}
@@ -99,14 +99,30 @@ func (x *run) pixels(t *dicom.Token) error {
 	if err := x.token(*t); err != nil {
 		return err
 	}
-	return x.pass(func(off uint64, piece []byte) {
+	return x.pass(func(off uint64, piece []byte) error {
 		if mask != nil {
 			for i := range piece {
 				piece[i] &= mask[(off+uint64(i))%uint64(len(mask))]
 			}
 		}
 		g.blacken(off, piece)
+		return nil
 	})
+}
+
+// unchanged copies pixel data whose length is given. In a syntax that has fragments it may be a stream that should have been in one.
+func (x *run) unchanged(t *dicom.Token) error {
+	pixels := &stream{x: x}
+	if t.Tag == dicom.TagPixelData && x.syntax.Encapsulated {
+		pixels = x.stream()
+	}
+	if err := x.token(*t); err != nil {
+		return err
+	}
+	if err := pixels.value(); err != nil {
+		return err
+	}
+	return pixels.end(t)
 }
 
 // untrue refuses an image whose header cannot be trusted.

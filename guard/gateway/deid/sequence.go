@@ -137,12 +137,14 @@ func (x *run) skipSequence() error {
 
 // fragments does encapsulated data. What is not pixel data has no business in fragments and is removed where anything is done to it.
 func (x *run) fragments(t *dicom.Token, in *item) error {
+	pixels := &stream{x: x}
 	if t.Tag == dicom.TagPixelData && t.Depth == 0 {
 		if anew, err := x.compressed(); err != nil {
 			return err
 		} else if anew {
 			return x.recode(t)
 		}
+		pixels = x.stream()
 	} else if s, _ := x.step(t, in); s.do != keep || t.Tag == dicom.TagPixelData {
 		if t.Tag == dicom.TagPixelData {
 			s.rule = rulePicture
@@ -158,13 +160,20 @@ func (x *run) fragments(t *dicom.Token, in *item) error {
 		if err != nil {
 			return err
 		}
-		if err := x.token(next); err != nil || next.Kind == dicom.FragmentsEnd {
-			return err
-		}
-		if next.Kind == dicom.Fragment && next.Length > 0 {
-			if err := x.pass(nil); err != nil {
+		if next.Kind == dicom.FragmentsEnd {
+			if err := pixels.end(t); err != nil {
 				return err
 			}
+			return x.token(next)
+		}
+		if err := x.token(next); err != nil {
+			return err
+		}
+		if next.Kind != dicom.Fragment {
+			continue
+		}
+		if err := pixels.fragment(&next); err != nil {
+			return err
 		}
 	}
 }

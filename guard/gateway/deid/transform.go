@@ -267,7 +267,7 @@ func (x *run) skip() error {
 }
 
 // pass copies the value that Next is about to return. change may be nil; else it is given each piece with its place.
-func (x *run) pass(change func(off uint64, piece []byte)) error {
+func (x *run) pass(change func(off uint64, piece []byte) error) error {
 	off := uint64(0)
 	for {
 		t, err := x.r.Next()
@@ -278,7 +278,9 @@ func (x *run) pass(change func(off uint64, piece []byte)) error {
 			if x.syntax.Deflated { // the piece is also what later bytes are inflated from
 				t.Data = append([]byte(nil), t.Data...)
 			}
-			change(off, t.Data)
+			if err := change(off, t.Data); err != nil {
+				return err
+			}
 		}
 		off += uint64(len(t.Data))
 		if len(t.Data) < 4096 {

@@ -19,6 +19,13 @@ def walk(ds, wrong):
             wrong.append("private element %s" % e.tag)
 
 
+def image(ds):
+    try:
+        return ds.pixel_array.tobytes()
+    except Exception as e:  # what pydicom's decoders cannot read, or not without a package that is missing
+        return str(e)
+
+
 for line in sys.stdin:
     original, copy = line.rstrip("\n").split("\t")
     a, b = pydicom.dcmread(original, force=True), pydicom.dcmread(copy)
@@ -34,7 +41,11 @@ for line in sys.stdin:
         if (k in a) != (k in b):
             wrong.append(k + " is gone")
     if "PixelData" in a and a.PixelData != b.PixelData:
-        wrong.append("PixelData has changed")
+        # Comments within compressed streams become zeros: the streams stay as long as they were, and their images the same.
+        if not a.file_meta.TransferSyntaxUID.is_compressed or len(a.PixelData) != len(b.PixelData):
+            wrong.append("PixelData has changed")
+        elif any(y and x != y for x, y in zip(a.PixelData, b.PixelData)) or image(a) != image(b):
+            wrong.append("the image has changed")
     if [e.tag for e in b] != sorted(e.tag for e in b):
         wrong.append("order")
     print(json.dumps({"wrong": wrong, "study": str(b.get("StudyInstanceUID", "")), "from": str(a.get("StudyInstanceUID", ""))}))
