@@ -14,7 +14,7 @@ import (
 
 // contentAttacks are about pictures, documents, and whose they are.
 func contentAttacks() []attack {
-	return slices.Concat(pictureAttacks(), documentAttacks(), attachmentAttacks(), identityAttacks())
+	return slices.Concat(pictureAttacks(), documentAttacks(), hiddenAttacks(), markupAttacks(), attachmentAttacks(), identityAttacks())
 }
 
 func pictureAttacks() []attack {
@@ -100,6 +100,7 @@ func documentAttacks() []attack {
 		pdf("document.script", "JavaScript in a packed object of no type", "5 0 obj <</N 1 /First 4 /Filter /Fl>> stream\n"+zlibOf("1 0 <</JS (x)>>")+"\nendstream endobj"),
 		pdf("document.script", "JavaScript in a packed object that is not compressed", packed("1 0 <</JS (x)>>", "")),
 		pdf("document.script", "JavaScript after a stream", "2 0 obj <</Length 3>> stream\n(((eendstream endobj 3 0 obj <</JS 4 0 R>> endobj"),
+		pdf("document.script", "JavaScript of a model", "1 0 obj <</Type /3D /OnInstantiate 2 0 R>> endobj"),
 		pdf("document.launch", "a program that is started", "1 0 obj <</S /Launch /F (calc)>> endobj"),
 		pdf("document.launch", "a form that is sent", "1 0 obj <</S /SubmitForm>> endobj"),
 		pdf("document.launch", "a share that is opened with it", "1 0 obj <</OpenAction <</S /GoToR /F (x)>> >> endobj"),

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,13 +62,18 @@ func TestAnInspectionHoldsLittleWhateverItIsFed(t *testing.T) {
 			deep = sq(0x0040A730, content[:1])
 		}
 	}
-	worst := objectOf(classPDF, deep, el(0x00420011, "OB", "%PDF-1.7\n5 0 obj <</Type /ObjStm /Filter /FlateDecode>> stream\n"+zlibOf(strings.Repeat("1 0 <</JS (x)>>", 9000))))
+	var numbers strings.Builder
+	for n := range maxPacked {
+		numbers.WriteString(strconv.Itoa(n) + " " + strconv.Itoa(4000+15*n) + " ")
+	}
+	worst := objectOf(classPDF, deep, el(0x00420011, "OB", "%PDF-1.7\n5 0 obj <</Type /ObjStm /N 4096 /First "+strconv.Itoa(numbers.Len())+" /Filter [/LZWDecode /FlateDecode] /DecodeParms [null <</Predictor 12 /Columns 4000>>]>> stream\n"+
+		inEarlyLZW(inZlib(inRows(numbers.String()+strings.Repeat("1 0 <</JS (x)>>", 9000), 4000)))))
 	worst = append(worst, frames(strings.Repeat("\x01\x02\x03\x04", 20000), "x").b...)
 	worst = append(worst, lying(0x00081140, "UN", 1<<20, itemStart+strings.Repeat(string(implicit(0x0040A160, "<script>\u200b"+strings.Repeat("\u00fc", 2500)).b), 50)).b...) // and is not at its end
 	packed := []byte(deflated(string(worst)))
 	if n := held(t, f, arrivalOf(classPDF, dicom.DeflatedExplicitVRLittleEndian), func(i instance.Inspection) {
 		_, _ = i.Write(packed)
-		if len(i.(*inspection).hits) < 20 {
+		if x := i.(*inspection); len(x.hits) < 20 || x.count[documentScript] == 0 {
 			t.Fatalf("the worst met only %v", i.(*inspection).hits)
 		}
 	}); n > bound {

@@ -26,6 +26,6 @@
 //
 // Pixel data is not decoded, so that nothing is said about what a picture shows. Names and scripts in private elements are found where
 // the value is text. A word that is cut at a window's edge is found within 256 bytes; a text in a multi-byte set of ISO 2022
-// of more than 4 KB is decoded from each window's beginning. PDF: object streams in LZW or with predictors are reported, not
-// read; strings are not searched. Elements that are out of order are found twice only where they stand for identity or size.
+// of more than 4 KB is decoded from each window's beginning. PDF: nothing
+// is decrypted; streams that hold neither objects nor files are not unpacked; strings are not searched. Elements that are out of order are found twice only where they stand for identity or size.
 package firewall

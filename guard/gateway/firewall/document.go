@@ -107,9 +107,11 @@ func (x *inspection) chooseReader(d *doc, head []byte) {
 	case formatPDF:
 		d.reader = newPDF(x)
 	case formatXML:
-		d.reader = &xml{x: x, wide: wide(head)}
+		d.reader = &xml{x: x, chars: codeUnitsOf(head)}
 	case formatSTL:
-		x.stl(head)
+		if x.stl(head) {
+			d.reader = &mesh{x: x}
+		}
 	case formatOBJ, formatMTL:
 		d.reader = &mesh{x: x}
 	}

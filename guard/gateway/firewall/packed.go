@@ -55,7 +55,7 @@ func (p *packed) choose() {
 }
 
 func dangerousMarkup(b []byte) bool {
-	return hasPrefixFold(bytes.TrimLeft(b, " \t\r\n\xef\xbb\xbf"), "<")
+	return hasPrefixFold(bytes.TrimLeft(b, " \t\r\n\x00\xef\xbb\xbf\xff\xfe"), "<")
 }
 
 func (p *packed) end() {

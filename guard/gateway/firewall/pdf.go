@@ -2,32 +2,29 @@
 
 package firewall
 
-import (
-	"bytes"
+import "bytes"
 
-	"github.com/asepsis/asepsis/wire/dicom"
-)
-
-// pdf reads a PDF (ISO 32000-1) as far as its names go: no object is built, nothing is executed. Streams are passed over,
-// except object streams (§7.5.7), whose content is inflated within bounds and read as well.
+// pdf reads a PDF (ISO 32000-1) as far as its names go: no object is built, nothing is executed. Object streams (§7.5.7) are unpacked within bounds
+// and read as well, and files that it carries are looked into; other streams are passed over. Where readers could see another document
+// than this one (an object within a string or a stream, a stream that some unpack in another way), that is a verdict of its own.
 type pdf struct {
 	x     *inspection
 	outer lexer
-	inner lexer
-	obj   pdfObject
+	marks marks
+	dict  dictionary
 
 	inStream bool
 	eol      uint8 // line break after the keyword: 0 awaited, 1 CR came, 2 over
+	ragged   bool  // there was none
 	match    int   // of endstream
 
-	inf      *dicom.Inflater // of the stream under way; nil when it is not unpacked
-	own      *dicom.Inflater
-	zlib     int // bytes of its header to come
-	unpacked uint64
-	opaque   bool
+	chain   chain
+	content streamContent
+	objects packedObjects
 
-	remote bool // a link to another file
-	auto   bool // an action without a click
+	hidden string // why a reader could see objects that others do not; told at the end
+	remote bool   // a link to another file
+	auto   bool   // an action without a click
 
 	files attachments
 
@@ -37,19 +34,22 @@ type pdf struct {
 	afterAt int
 }
 
-// pdfObject is what the dictionary of the object under way says.
-type pdfObject struct {
-	filters       []string
-	packed        bool // it is an object stream
-	n, first      bool
-	predictor     bool
-	tooManyFilter bool
-}
+// streamContent is what becomes of the content of the stream under way.
+type streamContent uint8
+
+const (
+	contentSkipped streamContent = iota
+	contentObjects
+	contentFile
+	contentOpaque // objects that cannot be unpacked; it was told
+)
 
 func newPDF(x *inspection) *pdf {
 	p := &pdf{x: x}
-	p.outer = lexer{name: p.name, word: p.word, text: p.files.text, comment: p.comment}
-	p.inner = lexer{name: p.judge, word: p.files.word, text: p.files.text, comment: func([]byte) {}}
+	p.outer = lexer{name: p.name, word: p.word, text: p.text, comment: p.comment, bracket: p.dict.bracket}
+	p.objects.lex = lexer{name: p.judge, word: p.files.word, text: p.files.text, comment: func([]byte) {}, bracket: func(byte) {}}
+	p.chain.most = x.policy.max[documentBomb]
+	p.chain.sink = p.unpacked
 	return p
 }
 
@@ -61,10 +61,24 @@ func (p *pdf) write(b []byte) {
 		}
 		c := b[0]
 		b = b[1:]
+		if p.marks.step(c) && p.outer.inside() {
+			p.hide("an object within a string or comment, where only some readers see it")
+		}
 		p.outer.step(c)
+		if p.inStream { // c came after the keyword
+			p.outer.reset()
+			p.lineBreak(c)
+		}
 		if p.ended && c > ' ' {
 			p.trailing(c)
 		}
+	}
+}
+
+// hide remembers that a reader could see what others do not.
+func (p *pdf) hide(why string) {
+	if p.hidden == "" {
+		p.hidden = why
 	}
 }
 
@@ -83,6 +97,9 @@ func (p *pdf) end() {
 		p.x.hit(documentLink, "a link to another file")
 	}
 	p.files.end(p.x)
+	if p.hidden != "" {
+		p.x.hit(documentHidden, p.hidden)
+	}
 	if p.since > 256 {
 		p.x.hit(documentTrailing, "much follows the end of the PDF")
 	}
@@ -107,38 +124,35 @@ func (p *pdf) comment(text []byte) {
 	}
 }
 
+func (p *pdf) text(s []byte) {
+	p.dict.text(s)
+	p.files.text(s)
+}
+
 func (p *pdf) word(w []byte) {
-	switch string(w) {
-	case "obj":
-		p.obj = pdfObject{filters: p.obj.filters[:0]}
+	switch n := len(w) - len("obj"); {
+	case n >= 0 && string(w[n:]) == "obj" && len(bytes.TrimLeft(w[:n], "0123456789+-.eE")) == 0:
+		if n > 0 { // the number stands at the word
+			p.files.word(w[:n])
+		}
+		p.dict.object()
 		p.files.object()
-	case "stream":
-		p.inStream, p.eol, p.match = true, 0, 0
+	case string(w) == "stream" && p.dict.closed:
+		if p.dict.depth > 0 {
+			p.hide("a stream within a dictionary, where only some readers see it")
+		}
+		p.inStream, p.eol, p.ragged, p.match = true, 0, false, 0
 		p.beginStream()
 	default:
+		p.dict.word(w)
 		p.files.word(w)
 	}
 }
 
 // name judges a name of the file itself, which may be of a stream's dictionary.
 func (p *pdf) name(n []byte) {
-	o := &p.obj
-	switch string(n) {
-	case "FlateDecode", "Fl", "ASCIIHexDecode", "AHx", "ASCII85Decode", "A85", "LZWDecode", "LZW", "RunLengthDecode", "RL", "Crypt", "DCTDecode", "CCITTFaxDecode", "JBIG2Decode", "JPXDecode":
-		if len(o.filters) < 8 {
-			o.filters = append(o.filters, string(n))
-		} else {
-			o.tooManyFilter = true
-		}
-	case "ObjStm":
-		o.packed = true
-	case "N":
-		o.n = true
-	case "First":
-		o.first = true
-	case "Predictor":
-		o.predictor = true
-	case "EmbeddedFile":
+	p.dict.name(n)
+	if string(n) == "EmbeddedFile" {
 		p.files.file = true
 	}
 	p.judge(n)
@@ -149,7 +163,7 @@ func (p *pdf) judge(n []byte) {
 	x := p.x
 	p.files.name(n)
 	switch string(n) {
-	case "JavaScript", "JS":
+	case "JavaScript", "JS", "OnInstantiate":
 		x.hit(documentScript, "JavaScript in a PDF")
 	case "Launch", "SubmitForm", "ImportData", "GoToE", "RichMediaExecute":
 		x.hit(documentLaunch, "an action that starts, sends or opens something else")
@@ -166,134 +180,5 @@ func (p *pdf) judge(n []byte) {
 		x.hit(documentXFA, "an XFA form in a PDF")
 	case "Encrypt":
 		x.hit(documentEncrypted, "the PDF is encrypted")
-	}
-}
-
-// beginStream prepares to unpack an object stream.
-func (p *pdf) beginStream() {
-	o := &p.obj
-	p.inf, p.opaque = nil, false
-	o.packed = o.packed || o.n && o.first
-	if !o.packed {
-		p.beginFile()
-		return
-	}
-	if p.files.file {
-		p.files.bad = "a file within the PDF that is said to hold objects too"
-	}
-	p.files.file = false
-	p.inner.reset()
-	switch {
-	case len(o.filters) == 0:
-	case len(o.filters) == 1 && (o.filters[0] == "FlateDecode" || o.filters[0] == "Fl") && !o.predictor:
-		if p.own == nil {
-			p.own = new(dicom.Inflater)
-		}
-		p.inf, p.zlib = p.own, 2
-		p.inf.Reset()
-	default:
-		p.opaque = true
-		p.x.hit(documentOpaque, "an object stream that is packed in a way that is not read")
-	}
-}
-
-// stream takes bytes of a stream and returns those after its end.
-func (p *pdf) stream(b []byte) []byte {
-	for p.eol < 2 && len(b) > 0 {
-		switch c := b[0]; {
-		case p.eol == 0 && c == '\r':
-			p.eol = 1
-			b = b[1:]
-		case c == '\n':
-			p.eol = 2
-			b = b[1:]
-		case p.eol == 0 && (c == ' ' || c == '\t'):
-			b = b[1:]
-		default:
-			p.eol = 2
-		}
-	}
-	const end = "endstream"
-	i := 0
-	for i < len(b) && p.match < len(end) {
-		if p.match == 0 {
-			j := bytes.IndexByte(b[i:], 'e')
-			if j < 0 {
-				i = len(b)
-				break
-			}
-			i += j
-		}
-		switch {
-		case b[i] == end[p.match]:
-			p.match++
-			i++
-		case p.match > 0:
-			p.match = 0 // "e" begins the word alone: nothing to fall back to but this byte
-		}
-	}
-	p.unpack(b[:i])
-	if p.match == len(end) {
-		p.endStream()
-	}
-	return b[i:]
-}
-
-func (p *pdf) endStream() {
-	p.endFile()
-	if p.inf != nil && !p.inf.Done() && !p.opaque {
-		p.x.hit(documentOpaque, "an object stream that cannot be unpacked")
-	}
-	if p.obj.packed {
-		p.inner.step('\n')
-	}
-	p.inStream, p.inf = false, nil
-	p.obj = pdfObject{filters: p.obj.filters[:0]}
-	p.files.object()
-	p.outer.reset()
-}
-
-// unpack reads the content of an object stream. The inflater is given what follows too, and stops by itself.
-func (p *pdf) unpack(b []byte) {
-	if p.files.file {
-		p.unpackFile(b)
-		return
-	}
-	if !p.obj.packed || p.opaque {
-		return
-	}
-	if p.inf == nil {
-		for _, c := range b {
-			if p.x.Stop() {
-				return
-			}
-			p.inner.step(c)
-		}
-		return
-	}
-	for p.zlib > 0 && len(b) > 0 {
-		p.zlib--
-		b = b[1:]
-	}
-	for !p.opaque {
-		out, n, err := p.inf.Inflate(b)
-		b = b[n:]
-		p.unpacked += uint64(len(out))
-		for _, c := range out {
-			if p.x.Stop() {
-				return
-			}
-			p.inner.step(c)
-		}
-		switch {
-		case p.unpacked > p.x.policy.max[documentBomb]:
-			p.opaque = true
-			p.x.hit(documentBomb, "packed objects grow beyond bounds")
-		case err != nil:
-			p.opaque = true
-			p.x.hit(documentOpaque, "an object stream that cannot be unpacked")
-		case p.inf.Done() || len(b) == 0 && len(out) == 0:
-			return
-		}
 	}
 }

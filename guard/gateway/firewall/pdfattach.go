@@ -4,11 +4,10 @@ package firewall
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/asepsis/asepsis/wire/dicom"
 )
 
 // attachments are the files that a PDF carries (ISO 32000-1 §7.11.4). An electrocardiograph attaches its measurements to the
@@ -34,8 +33,6 @@ type attachments struct {
 	number uint32
 	begun  bool   // its beginning was looked at
 	window []byte // the last bytes of its content
-	packed bool   // it is unpacked by the PDF's inflater
-	skip   bool
 }
 
 // Bounds of attachments.
@@ -70,13 +67,17 @@ func (a *attachments) name(n []byte) {
 }
 
 // word takes the next number or keyword.
-func (a *attachments) word(w []byte) {
+func (a *attachments) word(word []byte) {
+	w := word
+	if w[0] < '0' || w[0] > '9' { // a reader that is sent to the digits sees a number
+		w = w[len(bytes.TrimRight(w, "0123456789")):]
+	}
 	if n, err := strconv.ParseUint(string(w), 10, 32); err == nil {
 		a.last[0], a.last[1] = a.last[1], uint32(n)
 		a.have = min(a.have+1, 2)
 		return
 	}
-	if string(w) == "R" && a.have == 2 {
+	if string(word) == "R" && a.have == 2 {
 		switch {
 		case a.ef && len(a.refs) < maxFiles:
 			a.refs = append(a.refs, a.last[0])
@@ -124,56 +125,16 @@ func (p *pdf) beginFile() {
 		}
 		return
 	}
-	a.met, a.begun, a.window, a.packed, a.skip = true, false, a.window[:0], false, false
-	o := &p.obj
-	switch {
-	case len(o.filters) == 0:
-	case len(o.filters) == 1 && (o.filters[0] == "FlateDecode" || o.filters[0] == "Fl") && !o.predictor:
-		if p.own == nil {
-			p.own = new(dicom.Inflater)
-		}
-		p.inf, p.zlib, a.packed = p.own, 2, true
-		p.inf.Reset()
-	default:
-		a.skip, a.bad = true, "a file within the PDF that is packed in a way that is not read"
-	}
-}
-
-// unpackFile takes the next bytes of a file's stream.
-func (p *pdf) unpackFile(b []byte) {
-	a := &p.files
-	if a.skip || a.bad != "" {
+	a.met, a.begun, a.window = true, false, a.window[:0]
+	if why := p.chain.begin(&p.dict); why != "" {
+		a.bad = "a file within the PDF " + why
 		return
 	}
-	if !a.packed {
-		a.content(b)
-		return
-	}
-	for p.zlib > 0 && len(b) > 0 {
-		p.zlib--
-		b = b[1:]
-	}
-	for {
-		out, n, err := p.inf.Inflate(b)
-		b = b[n:]
-		p.unpacked += uint64(len(out))
-		a.content(out)
-		switch {
-		case p.unpacked > p.x.policy.max[documentBomb]:
-			a.bad = "a file within the PDF that grows beyond bounds"
-			p.x.hit(documentBomb, "packed files grow beyond bounds")
-			return
-		case err != nil:
-			a.bad = "a file within the PDF that cannot be unpacked"
-			return
-		case p.inf.Done() || len(b) == 0 && len(out) == 0:
-			return
-		}
-	}
+	p.content = contentFile
 }
 
-// content takes the next bytes of a file.
-func (a *attachments) content(b []byte) {
+// content takes the next bytes of a file; false when enough is known of it.
+func (a *attachments) content(b []byte) bool {
 	for len(b) > 0 && a.bad == "" {
 		n := min(fileWindow-len(a.window), len(b))
 		a.window = append(a.window, b[:n]...)
@@ -182,6 +143,7 @@ func (a *attachments) content(b []byte) {
 			a.window = a.window[:copy(a.window, a.window[fileWindow-fileOverlap:])]
 		}
 	}
+	return a.bad == ""
 }
 
 // activeContent is what an XML file or a text has in it that a browser would run, or a reader of XML fetch.
@@ -211,16 +173,16 @@ func (a *attachments) look() {
 // endFile judges the rest of a file.
 func (p *pdf) endFile() {
 	a := &p.files
-	if !a.file || a.skip {
-		return
-	}
-	if whole := !a.packed || p.inf.Done(); !whole && a.bad == "" {
+	switch {
+	case errors.Is(p.chain.failed, errBomb):
+		a.bad = "a file within the PDF that grows beyond bounds"
+		p.x.hit(documentBomb, "packed files grow beyond bounds")
+	case a.bad != "":
+	case !p.chain.whole():
 		a.bad = "a file within the PDF that cannot be unpacked"
-	}
-	if a.packed {
-		p.inf = nil
-	}
-	if a.bad == "" {
+	case p.ragged:
+		a.bad = "a file within the PDF that some readers begin elsewhere"
+	default:
 		a.look()
 	}
 	if a.bad == "" && len(a.judged) < maxFiles {

@@ -4,9 +4,10 @@ package firewall
 
 import "bytes"
 
-// lexer finds names, keywords and comments, outside of strings (ISO 32000-1 §7.2), and how strings end.
+// lexer finds names, keywords, comments and brackets, outside of strings (ISO 32000-1 §7.2), and how strings end.
 type lexer struct {
 	name, word, text, comment func([]byte)
+	bracket                   func(byte) // '<' and '>' stand for those of a dictionary, of two characters
 
 	state lexState
 	depth int // of parentheses
@@ -27,10 +28,20 @@ const (
 	lexEscape
 	lexOctal
 	lexHex
-	lexAngle // "<" came
+	lexAngle   // "<" came
+	lexGreater // ">" came
 )
 
 func (l *lexer) reset() { l.state, l.n, l.depth, l.hex = lexNone, 0, 0, 0 }
+
+// inside reports that what comes next belongs to a string or comment for who read on to here, or to a bracket.
+func (l *lexer) inside() bool {
+	switch l.state {
+	case lexNone, lexWord, lexName, lexGreater:
+		return false
+	}
+	return true
+}
 
 func (l *lexer) add(c byte) {
 	if l.n < len(l.buf) {
@@ -56,11 +67,18 @@ func (l *lexer) step(c byte) {
 		l.add(c)
 		return
 	case lexAngle:
-		if l.state = lexNone; c != '<' {
-			l.state, l.n, l.hex = lexHex, 0, 0
-			l.hexadecimal(c)
+		if l.state = lexNone; c == '<' {
+			l.bracket('<')
+			return
 		}
+		l.state, l.n, l.hex = lexHex, 0, 0
+		l.hexadecimal(c)
 		return
+	case lexGreater:
+		if l.state = lexNone; c == '>' {
+			l.bracket('>')
+			return
+		}
 	case lexName:
 		if l.escape(c) {
 			return
@@ -92,6 +110,10 @@ func (l *lexer) begin(c byte) {
 		l.state, l.depth, l.n = lexString, 1, 0
 	case c == '<':
 		l.state = lexAngle
+	case c == '>':
+		l.state = lexGreater
+	case c == '[' || c == ']':
+		l.bracket(c)
 	case regular(c):
 		l.state, l.n = lexWord, 0
 		l.add(c)

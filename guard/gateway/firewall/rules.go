@@ -127,6 +127,7 @@ const (
 	documentXFA
 	documentEncrypted
 	documentOpaque
+	documentHidden
 	documentBomb
 	documentTrailing
 	cdaEntity
