@@ -22,16 +22,25 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/guard/gateway/owed"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
-// late is an instance.Ingest that is known later than who needs it.
+// late is an instance.Ingest, and a query.Custody, that is known later than who needs it.
 type late struct{ g *Gateway }
 
 func (l *late) Store(ctx context.Context, a instance.Arrival, data io.Reader) (instance.Outcome, error) {
 	return l.g.Store(ctx, a, data)
+}
+
+func (l *late) Retrieval(device, theatre string) (string, bool) {
+	return l.g.Retrieval(device, theatre)
+}
+
+func (l *late) Give(ctx context.Context, n owed.Note, open bool) (*instance.Entry, error) {
+	return l.g.Give(ctx, n, open)
 }
 
 // archived is a place with an archive behind the gateway.
@@ -52,6 +61,12 @@ func asking() []control.Binding {
 // newArchived makes a gateway in front of dcmqrscp.
 func newArchived(t testing.TB, change func(*query.Config)) *archived {
 	t.Helper()
+	return newArchivedWith(t, change, nil)
+}
+
+// newArchivedWith is one whose gateway has another configuration too.
+func newArchivedWith(t testing.TB, change func(*query.Config), config func(*Config)) *archived {
+	t.Helper()
 	gatewaytest.Need(t, "dcmqrscp", "storescu")
 	a := &archived{port: gatewaytest.FreePort(t), workdir: t.TempDir()}
 	cfg := query.Default()
@@ -62,9 +77,9 @@ func newArchived(t testing.TB, change func(*query.Config)) *archived {
 		change(&cfg)
 	}
 	g := &late{}
-	a.place = newPlace(t, options{bindings: asking(), deps: func(d *Deps) {
+	a.place = newPlace(t, options{bindings: asking(), config: config, deps: func(d *Deps) {
 		var err error
-		a.proxy, err = query.New(cfg, query.Deps{AETitle: "ASEPSIS", Ingest: g, Vault: d.Vault, Ledger: d.Ledger, Key: d.Key, Name: "gateway", Software: d.Software, Dir: d.Dir, Log: d.Log})
+		a.proxy, err = query.New(cfg, query.Deps{AETitle: "ASEPSIS", Ingest: g, Vault: d.Vault, Custody: g, Key: d.Key, Name: "gateway", Software: d.Software, Dir: d.Dir, Log: d.Log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,6 +383,7 @@ func TestWhatTheLedgerDoesNotRecordIsNotGivenOut(t *testing.T) {
 		t.Errorf("%d were given out\n%s", n, out)
 	}
 	a.log.set(func(l *memoryLog) { l.deaf = "" })
+	gatewaytest.Until(t, "the ledger to be asked again", func() bool { return a.g.books.closed(false) == nil })
 	out = get()
 	if got := gatewaytest.Stored(t, dir)["1.2.3.1"]; string(got) != string(data) {
 		t.Fatalf("with the ledger back: %d bytes\n%s", len(got), out)

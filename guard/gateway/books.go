@@ -17,6 +17,8 @@ import (
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/guard/gateway/owed"
+	"github.com/asepsis/asepsis/prove/ledger"
 )
 
 // books sees that the ledger is told of every instance, and that the journal knows where.
@@ -25,11 +27,12 @@ import (
 // ledger has not been told of, or not for sure. So an entry's place is written into the record after the
 // answer was given; after a crash in between the statement is made again, and the ledger knows it by its ID.
 type books struct {
-	g    *Gateway
-	file string
-	kick chan struct{}
-	desk chan struct{} // places for what is written behind the answers
-	busy sync.WaitGroup
+	g     *Gateway
+	file  string
+	notes *owed.Book // of what devices were given while the ledger was away; nil without a directory
+	kick  chan struct{}
+	desk  chan struct{} // places for what is written behind the answers
+	busy  sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[uint64]bool // instances whose entries are not in their record yet; true: the ledger is not told either
@@ -48,6 +51,7 @@ const (
 	shutFor    = 500 * time.Millisecond // after a failure, senders do not wait for the ledger
 	payEvery   = time.Second
 	payMost    = 30 * time.Second
+	lookMost   = 5 * time.Second // open routes do not ask a ledger that failed, so this is how soon they hear of it
 	payAtOnce  = 256
 	maxPending = 1 << 20 // beyond, debts are found again by reading the journal
 )
@@ -62,6 +66,13 @@ func openBooks(g *Gateway) (*books, error) {
 	b := &books{g: g, kick: make(chan struct{}, 1), desk: make(chan struct{}, maxDesk), pending: map[uint64]bool{}}
 	if g.d.Dir == "" {
 		return b, nil
+	}
+	var err error
+	if b.notes, err = owed.Open(filepath.Join(g.d.Dir, "owed"), owed.Limits{Statements: g.cfg.Retrievals.Owed, Device: max(1, g.cfg.Retrievals.Owed/owedShares), Bytes: int64(g.cfg.Retrievals.OwedBytes)}); err != nil {
+		return nil, err
+	}
+	if s := b.notes.State(); s.Unusable > 0 {
+		g.log.Error("what the ledger was to be told of retrievals cannot be read; these are lost to it", "statements", s.Unusable, "hint", "the gateway's disk has a fault")
 	}
 	b.file = filepath.Join(g.d.Dir, "books.json")
 	text, err := os.ReadFile(b.file)
@@ -107,19 +118,24 @@ func (b *books) owe(number uint64) {
 	b.pending[number] = true
 }
 
-// closed is why the ledger is not asked now: it failed a moment ago.
-func (b *books) closed() error {
+// closed is why the ledger is not asked now: it failed a moment ago. Who goes on without it does not
+// wait for it at all while something is owed: by that it is found out behind the answers when it works again.
+func (b *books) closed(open bool) error {
+	noted := 0
+	if open {
+		noted = b.noted().Statements
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.why != nil && b.g.now().Before(b.shut) {
+	if b.why != nil && (b.g.now().Before(b.shut) || open && b.owed+noted > 0) {
 		return b.why
 	}
 	return nil
 }
 
-// record tells the ledger of an instance, as long as a sender may be kept waiting.
-func (b *books) record(ctx context.Context, list []custody.Statement) ([]instance.Entry, error) {
-	if why := b.closed(); why != nil {
+// record tells the ledger of an instance, as long as a sender may be kept waiting. open: the instance goes on all the same.
+func (b *books) record(ctx context.Context, list []custody.Statement, open bool) ([]instance.Entry, error) {
+	if why := b.closed(open); why != nil {
 		return nil, why
 	}
 	// A sender that goes away meanwhile is no reason not to record what the journal has.
@@ -135,8 +151,7 @@ func (b *books) tell(ctx context.Context, list []custody.Statement) ([]instance.
 		e, err := b.g.d.Ledger.Record(ctx, s)
 		if err != nil {
 			err = fmt.Errorf("record %s: %w", s.Kind(), err)
-			var invalid *custody.Invalid
-			if !errors.As(err, &invalid) && !errors.Is(ctx.Err(), context.Canceled) { // which is no fault of the ledger's
+			if !never(err) && !errors.Is(ctx.Err(), context.Canceled) { // which is no fault of the ledger's
 				b.fail(err)
 			}
 			return nil, err
@@ -190,11 +205,11 @@ func (b *books) write(number uint64, entries []instance.Entry) {
 	go func() {
 		defer b.busy.Done()
 		defer func() { <-b.desk }()
-		b.put(context.Background(), number, entries)
+		_ = b.put(context.Background(), number, entries) // it is said, and tried again
 	}()
 }
 
-func (b *books) put(ctx context.Context, number uint64, entries []instance.Entry) {
+func (b *books) put(ctx context.Context, number uint64, entries []instance.Entry) error {
 	_, err := b.g.d.Vault.Change(ctx, number, func(r *instance.Record) error {
 		for i, e := range entries { // before those of its deliveries
 			if !slices.ContainsFunc(r.Entries, func(x instance.Entry) bool { return x.Index == e.Index && x.Kind == e.Kind }) {
@@ -208,9 +223,11 @@ func (b *books) put(ctx context.Context, number uint64, entries []instance.Entry
 	case err == nil, errors.Is(err, instance.ErrNotFound):
 		b.forget(number)
 		b.g.d.Router.Wake()
+		return nil
 	default:
 		b.g.log.Error("the journal could not note the ledger's entry; it is tried again", "number", number, "why", err)
 		b.owe(number)
+		return err
 	}
 }
 
@@ -264,16 +281,42 @@ func (b *books) run(ctx context.Context) {
 		case <-b.kick:
 			wait = payEvery
 		}
-		if b.pay(ctx) {
+		if b.payAll(ctx) {
 			wait = payEvery
 		} else {
-			wait = min(2*wait, payMost)
+			wait = min(2*wait, lookMost)
 		}
+		b.ask(ctx)
 		if !whole {
 			whole = b.find(ctx)
 		}
 		keep()
 		t.Reset(wait)
+	}
+}
+
+// askAfter is how long after a failure the ledger is asked whether it works: one that says so and does not must not be believed
+// each time.
+const askAfter = 10 * time.Second
+
+// ask finds out that the ledger works again where nothing is owed with which it could be tried: what was refused meanwhile came
+// to nothing, and people would be alarmed until somebody comes again.
+func (b *books) ask(ctx context.Context) {
+	noted := b.noted().Statements
+	b.mu.Lock()
+	why, idle := b.why, b.why != nil && b.owed+noted == 0 && !b.g.now().Before(b.shut.Add(askAfter))
+	b.mu.Unlock()
+	if !idle || b.g.d.LedgerReady == nil || b.g.d.LedgerReady(ctx) != nil {
+		return
+	}
+	b.mu.Lock()
+	again := b.why == why //nolint:errorlint // the same failure, and none since
+	if again {
+		b.why, b.since, b.shut = nil, time.Time{}, time.Time{}
+	}
+	b.mu.Unlock()
+	if again {
+		b.g.log.Info("the ledger says that it records again")
 	}
 }
 
@@ -322,24 +365,45 @@ func told(r *instance.Record) bool {
 	return slices.ContainsFunc(r.Entries, func(e instance.Entry) bool { return e.Kind == string(want) })
 }
 
-// pay tells the ledger what it must still be told. It reports whether it could.
+// payAll tells the ledger of instances, and then of what was given out until then: first that an instance came, then to
+// whom it went. One that cannot be told of for another reason than the ledger's holds up no retrieval.
+func (b *books) payAll(ctx context.Context) bool {
+	var due owed.Due
+	if b.notes != nil {
+		due = b.notes.Due()
+	}
+	paid := b.pay(ctx)
+	if !paid && b.problem() != nil {
+		return false
+	}
+	return b.payNotes(ctx, due) && paid
+}
+
+// pay tells the ledger what it must still be told. It reports whether it could. What the journal does not give, or does not
+// take a note of, holds up nothing else, and is tried again the next time.
 func (b *books) pay(ctx context.Context) bool {
+	later := map[uint64]bool{}
 	for {
 		b.mu.Lock()
 		var list []uint64
 		for n, owed := range b.pending {
-			if owed {
+			if owed && !later[n] {
 				list = append(list, n)
 			}
 		}
 		b.mu.Unlock()
 		if len(list) == 0 || ctx.Err() != nil {
-			return true
+			return len(later) == 0
 		}
 		slices.Sort(list)
 		for _, n := range list[:min(len(list), payAtOnce)] {
-			if err := b.payOne(ctx, n); err != nil {
+			err := b.payOne(ctx, n)
+			if err != nil && (b.problem() != nil || ctx.Err() != nil) {
 				return false
+			}
+			if err != nil {
+				later[n] = true
+				b.g.log.Warn("the ledger could not be told of an instance; it is tried again", "number", n, "why", err)
 			}
 		}
 	}
@@ -365,17 +429,20 @@ func (b *books) payOne(ctx context.Context, number uint64) error {
 	limit, cancel := context.WithTimeout(ctx, payMost)
 	defer cancel()
 	entries, err := b.tell(limit, list)
+	if errors.Is(err, ledger.ErrConflict) {
+		// It was told before a crash, by another version of this program: the ledger knows of it.
+		b.g.log.Warn("the ledger knows of an instance in other words; the record does not name the entry", "number", number)
+		return b.put(ctx, number, nil)
+	}
 	if err != nil {
-		var invalid *custody.Invalid
-		if errors.As(err, &invalid) {
+		if never(err) {
 			b.g.log.Error("BUG: a statement that the ledger does not take", "number", number, "why", err)
 			b.forget(number)
 			return nil
 		}
 		return err
 	}
-	b.put(ctx, number, entries)
-	return nil
+	return b.put(ctx, number, entries)
 }
 
 func (b *books) read(ctx context.Context, number uint64) (r instance.Record, original *instance.Record, err error) {

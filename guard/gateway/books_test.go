@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -116,4 +118,101 @@ func TestDebtsAreFoundAlsoWhereTheJournalCannotBeReadAtFirst(t *testing.T) {
 	}
 	p.run(again)
 	gatewaytest.Until(t, "the debt to be paid", func() bool { return told(&p.vault.all()[0]) })
+}
+
+// The gateway was killed between the ledger's entry and the note of it in the record, and is started as another version: the
+// ledger has the statement under its ID in other words. It knows the instance, which goes on, and holds up no other.
+func TestWhatTheLedgerKnowsInTheWordsOfAnotherVersionGoesOn(t *testing.T) {
+	p := newPlace(t, options{})
+	for _, uid := range []string{"1.2.3.1", "1.2.3.2"} {
+		if out, err := p.g.Store(t.Context(), arrivalOf(uid), bytes.NewReader(dataset(t, gatewaytest.CTStorage, uid, "FICT-0001", 512))); err != nil || out.Status != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	gatewaytest.Until(t, "the entries", func() bool { return told(&p.vault.all()[0]) && told(&p.vault.all()[1]) })
+	p.vault.set(func(v *vault) {
+		for n, r := range v.records {
+			r.Entries = nil
+			hold(&r)
+			v.records[n] = r
+		}
+	})
+	p.log.set(func(l *memoryLog) { l.entries = l.entries[:1] }) // it does not know the second
+	next, err := New(p.cfg, Deps{Trust: p.g.d.Trust, Bindings: p.binds, Vault: p.vault, Firewall: p.wall, Router: p.router, Ledger: p.log, Key: p.g.d.Key, Site: "site-north", Software: "asepsis/gateway next", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run(next)
+	for n := range 2 {
+		gatewaytest.Until(t, "it to go on", func() bool { return p.vault.all()[n].Deliveries[0].Next.IsZero() })
+	}
+	gatewaytest.Until(t, "nothing to be owed", func() bool { _, owed, why := next.Ledger(); return owed == 0 && why == nil })
+	if told(&p.vault.all()[0]) || !told(&p.vault.all()[1]) {
+		t.Error("a record names an entry that is in other words, or not the one that was made")
+	}
+}
+
+// damaged is a journal of which one record cannot be read, or not be changed.
+type damaged struct {
+	*vault
+	number, fixed uint64
+	tried         atomic.Int64
+}
+
+var errDamaged = errors.New("input/output error")
+
+func (v *damaged) Get(ctx context.Context, n uint64) (instance.Record, error) {
+	if n == v.number {
+		v.tried.Add(1)
+		return instance.Record{}, errDamaged
+	}
+	return v.vault.Get(ctx, n)
+}
+
+func (v *damaged) Change(ctx context.Context, n uint64, f func(*instance.Record) error) (instance.Record, error) {
+	if n == v.fixed {
+		v.tried.Add(1)
+		return instance.Record{}, errDamaged
+	}
+	return v.vault.Change(ctx, n, f)
+}
+
+// The oldest debt is always the first to be tried. One of which the ledger cannot be told for a fault of the journal's must not
+// keep it from hearing of all others, nor be tried without a pause.
+func TestADamagedRecordHoldsUpNoOther(t *testing.T) {
+	for name, set := range map[string]func(*damaged){
+		"that cannot be read":    func(v *damaged) { v.number = 1 },
+		"that cannot be changed": func(v *damaged) { v.fixed = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, options{})
+			for n := range 3 {
+				uid := fmt.Sprintf("1.2.3.%d", n+1)
+				if out, err := p.g.Store(t.Context(), arrivalOf(uid), bytes.NewReader(dataset(t, gatewaytest.CTStorage, uid, "FICT-0001", 512))); err != nil || out.Status != 0 {
+					t.Fatalf("%+v, %v", out, err)
+				}
+			}
+			gatewaytest.Until(t, "the entries", func() bool {
+				return !slices.ContainsFunc(p.vault.all(), func(r instance.Record) bool { return !told(&r) })
+			})
+			p.vault.set(func(v *vault) { // as a kill leaves it before they are noted
+				for n, r := range v.records {
+					r.Entries = nil
+					v.records[n] = r
+				}
+			})
+			v := &damaged{vault: p.vault}
+			set(v)
+			next, err := New(p.cfg, Deps{Trust: p.g.d.Trust, Bindings: p.binds, Vault: v, Firewall: p.wall, Router: p.router, Ledger: p.log, Key: p.g.d.Key, Site: "site-north", Software: p.g.d.Software, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.run(next)
+			gatewaytest.Until(t, "the others to be told", func() bool { l := p.vault.all(); return told(&l[1]) && told(&l[2]) })
+			gatewaytest.Until(t, "it to be owed alone", func() bool { _, owed, why := next.Ledger(); return owed == 1 && why == nil })
+			if n := v.tried.Load(); n > 10 {
+				t.Errorf("it was tried %d times meanwhile", n)
+			}
+		})
+	}
 }

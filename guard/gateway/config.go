@@ -32,6 +32,7 @@ type Config struct {
 	Listeners    []Listener        `yaml:"listeners" doc:"Where peers come in. Without any there is no gateway."`
 	BindingsFile string            `yaml:"bindings_file" doc:"What each device may do; read again when it changes. Empty: bindings.yaml in the gateway's directory."`
 	Ingest       IngestConfig      `yaml:"ingest" doc:"What becomes of instances."`
+	Retrievals   Retrievals        `yaml:"retrievals" doc:"What happens when the ledger fails while devices retrieve."`
 	Associations int               `yaml:"associations" doc:"The most associations that a listener serves at once; more are rejected as a passing overload."`
 	PerAddress   int               `yaml:"connections_per_address" doc:"The most connections of one address at a listener; more are closed. So one device cannot keep the others out."`
 	Limits       dicomnet.Limits   `yaml:"limits" doc:"What one association may cost."`
@@ -82,7 +83,8 @@ type IngestConfig struct {
 // Default returns the defaults: no listener, so no gateway.
 func Default() Config {
 	return Config{Name: "gateway", AETitles: []string{"ASEPSIS"}, Associations: dicomnet.DefaultAssociations, PerAddress: 32, Limits: dicomnet.DefaultLimits(), Timeouts: dicomnet.DefaultTimeouts(), Drain: 10 * time.Second, UserIdentity: UserNone,
-		Ingest: IngestConfig{Quarantine: AnswerRefuse, Unrouted: UnroutedRefuse, Repeat: time.Hour, LedgerWait: 5 * time.Second, HeldShare: 0.25}}
+		Ingest:     IngestConfig{Quarantine: AnswerRefuse, Unrouted: UnroutedRefuse, Repeat: time.Hour, LedgerWait: 5 * time.Second, HeldShare: 0.25},
+		Retrievals: defaultRetrievals()}
 }
 
 // Enabled reports whether a gateway is wanted.

@@ -57,7 +57,7 @@ func (d *decision) accept(ctx context.Context) (instance.Outcome, error) {
 		d.r.Deliveries = nil
 		return d.refuse(ctx, statusNotAuthorised, "no route of the gateway takes this")
 	}
-	if d.g.books.closed() != nil && !d.g.passes(d.r.Deliveries) {
+	if d.g.books.closed(false) != nil && !d.passes() {
 		// It would be taken back at once: whoever tries again and again must not fill the disk with that.
 		d.r.Hits, d.r.Deliveries = append(d.r.Hits[:len(d.r.Hits):len(d.r.Hits)], unrecorded()), nil
 		return d.refuse(ctx, statusResources, whyUnrecorded)
@@ -98,6 +98,9 @@ func (d *decision) uninspected(ctx context.Context, failed error) (instance.Outc
 	d.result.Header.SOPClass, d.result.Header.SOPInstance = d.a.SOPClass, d.a.SOPInstance
 	list, _ := d.route(&d.r, d.a)
 	open := g.passes(list)
+	if _, moved := g.moved(d.a); moved { // a retrieval's route is open for what the ledger missed, not for what nobody inspected
+		open = false
+	}
 	d.r.Verdict = instance.Refuse
 	if open {
 		d.r.Verdict = instance.Flag
@@ -135,7 +138,7 @@ func (d *decision) tellLater(ctx context.Context, r *instance.Record) {
 	list, err := d.g.statements(r, nil)
 	if err == nil {
 		var entries []instance.Entry
-		if entries, err = d.g.books.record(ctx, list); err == nil {
+		if entries, err = d.g.books.record(ctx, list, true); err == nil {
 			d.g.books.write(r.Number, entries)
 			return
 		}
@@ -157,7 +160,8 @@ func (d *decision) keep(ctx context.Context) (instance.Outcome, error) {
 		unsaid  error
 		told    sync.WaitGroup
 	)
-	told.Go(func() { entries, unsaid = g.books.record(ctx, list) })
+	open := d.r.State == instance.Quarantined || d.passes()
+	told.Go(func() { entries, unsaid = g.books.record(ctx, list, open) })
 	r, err := d.draft.Seal(ctx, d.r)
 	told.Wait()
 	if err != nil {
@@ -177,7 +181,7 @@ func (d *decision) kept(ctx context.Context, r instance.Record, entries []instan
 		return instance.Outcome{Record: r, Status: uint16(status), Comment: text}, nil
 	}
 	g.books.owe(r.Number)
-	if r.State == instance.Quarantined || g.passes(r.Deliveries) {
+	if r.State == instance.Quarantined || d.passes() {
 		// Nothing in quarantine goes anywhere: to keep it is safe, and safer than to have it come again.
 		if len(r.Deliveries) > 0 {
 			freed, err := g.d.Vault.Change(ctx, r.Number, func(r *instance.Record) error { unhold(r); return nil })
@@ -256,9 +260,10 @@ func (d *decision) both(ctx context.Context, c *decision) (instance.Outcome, err
 		copied        instance.Record
 		copyErr       error
 	)
+	open := c.passes()
 	together.Go(func() {
-		if entries, unsaid = g.books.record(ctx, first); unsaid == nil {
-			more, unsaid = g.books.record(ctx, second)
+		if entries, unsaid = g.books.record(ctx, first, open); unsaid == nil {
+			more, unsaid = g.books.record(ctx, second, open)
 		}
 	})
 	together.Go(func() { copied, copyErr = c.draft.Seal(ctx, c.r) })

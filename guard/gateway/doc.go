@@ -27,6 +27,10 @@
 // An instance that goes several routes passes only where all of them are open. A journal that
 // fails or is full refuses on every route.
 //
+// What a device retrieves has a route by who asks, whichever way. Where that is open, what the ledger must be told is
+// on the disk (package owed) before the first byte goes, in a bound; it is open for what the ledger missed alone, never for what
+// the firewall did not inspect.
+//
 // # What is not done
 //
 // Pixel data is never decoded or changed here. Nothing is forwarded here (package forward).

@@ -93,6 +93,13 @@ func TestABadConfigurationIsRefusedWithTheReason(t *testing.T) {
 		"ingest: {ledger_wait: 10m}":                                                                            "senders give up after a minute",
 		"ingest: {transfer_syntaxes: [1.2.3.4.5.6]}":                                                            "is no transfer syntax that is known here",
 		"associations: 0": "is not within 1..4096",
+		"retrievals: {routes: [{name: viewers, fail: open}]}":      "\"open\" is neither",
+		"retrievals: {routes: [{name: c/d}]}":                      "is not a name of letters",
+		"retrievals: {routes: [{name: viewers, case: always}]}":    "\"always\" is neither",
+		"retrievals: {routes: [{name: viewers}, {name: viewers}]}": "is there twice",
+		"retrievals: {routes: [{name: viewers, theatre: or-3}]}":   "theatre",
+		"retrievals: {max_owed: 0}":                                "is not within",
+		"retrievals: {max_owed_bytes: 1KiB}":                       "must be at least 1MiB",
 	} {
 		if _, err := config.Decode("gateway.yaml", []byte(text), Default()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -71,7 +71,7 @@ func TestWithoutACurrentRevocationListWhoIsConnectedGoesOn(t *testing.T) {
 	site := identitytest.New(t, identitytest.Options{})
 	p := newPlace(t, options{site: site})
 	d := p.dialer("ct-1")
-	d.Timeouts.Connect, d.Timeouts.Associate = 5*time.Second, 5*time.Second
+	d.Timeouts.Connect, d.Timeouts.Associate = gatewaytest.Patience, gatewaytest.Patience
 	address := p.g.Addr(KindTLS).String()
 	a, err := d.Dial(t.Context(), address)
 	if err != nil {

@@ -65,11 +65,13 @@ type Deps struct {
 	Firewall Firewall
 	Router   Router
 	Ledger   ledger.Recorder
-	Queries  Queries                   // nil: nothing is proxied
-	Web      Web                       // of dicomweb listeners; nil: none can be made
-	Watch    Watcher                   // nil: nobody
-	Emit     func(*event.Event)        // nil: nobody
-	Case     func(theatre string) bool // whether a case is in progress; nil: nobody knows
+	// LedgerReady says whether the ledger records, asked where nothing is there to try it with; nil: it is known from the next that is.
+	LedgerReady func(ctx context.Context) error
+	Queries     Queries                   // nil: nothing is proxied
+	Web         Web                       // of dicomweb listeners; nil: none can be made
+	Watch       Watcher                   // nil: nobody
+	Emit        func(*event.Event)        // nil: nobody
+	Case        func(theatre string) bool // whether a case is in progress; nil: nobody knows
 	// Room returns the bytes of a device's instances that are held, and those that the disk has for all instances; nil: nobody knows.
 	Room     func(device string) (held, all int64)
 	Key      pseudonym.Key
@@ -128,6 +130,7 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 	for i, l := range cfg.Listeners {
 		door, err := g.door(l)
 		if err != nil {
+			g.books.close()
 			return nil, fmt.Errorf("listeners[%d]: %w", i, err)
 		}
 		g.doors = append(g.doors, door)
@@ -153,8 +156,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 		for _, d := range g.doors {
 			d.close()
 		}
+		g.books.close()
 		return err
 	}
+	defer g.books.close()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives the associations
 	var back, front sync.WaitGroup
 	back.Go(func() { g.books.run(inner) })
@@ -214,8 +219,12 @@ func (g *Gateway) Addr(name string) net.Addr {
 	return nil
 }
 
-// Ledger says why the ledger does not record, nil when it does, since when, and of how many instances it must still be told.
-func (g *Gateway) Ledger() (since time.Time, owed int, why error) { return g.books.state() }
+// Ledger says why the ledger does not record, nil when it does, since when, and of how many instances and retrievals it
+// must still be told.
+func (g *Gateway) Ledger() (since time.Time, owed int, why error) {
+	since, owed, why = g.books.state()
+	return since, owed + g.books.noted().Statements, why
+}
 
 // Fault is why the last instance could not be taken as it should, nil when it could.
 func (g *Gateway) Fault() error {

@@ -111,7 +111,7 @@ func newPlace(t testing.TB, o options) *place {
 	}
 	p.cfg = Default()
 	p.cfg.Listeners = []Listener{{Kind: KindTLS, Listen: "127.0.0.1:0"}, {Kind: KindPlain, Listen: "127.0.0.1:0"}}
-	p.cfg.Timeouts.Close, p.cfg.Timeouts.Associate, p.cfg.Drain = time.Second, 5*time.Second, 2*time.Second
+	p.cfg.Timeouts.Close, p.cfg.Timeouts.Associate, p.cfg.Drain = time.Second, gatewaytest.Patience, 2*time.Second
 	if o.config != nil {
 		o.config(&p.cfg)
 	}

@@ -222,7 +222,7 @@ func (g *Gateway) settle(ctx context.Context, was *instance.Record) bool {
 	if err != nil {
 		return false
 	}
-	entries, err := g.books.record(ctx, list)
+	entries, err := g.books.record(ctx, list, false)
 	if err != nil {
 		return false
 	}
@@ -271,6 +271,11 @@ func (g *Gateway) answer(r *instance.Record) (status dimse.Status, text string) 
 		return statusDiscarded, "held for review"
 	}
 	return statusNotAuthorised, "held for review"
+}
+
+// passes reports whether the instance may go on though the ledger failed.
+func (d *decision) passes() bool {
+	return d.g.passes(d.r.Deliveries) || d.g.d.Queries != nil && d.a.Sender.Way == instance.DIMSE && d.g.d.Queries.Open(*d.a)
 }
 
 // passes reports whether deliveries may go on though ledger or firewall failed: all of their routes must be open.

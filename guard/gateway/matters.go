@@ -22,17 +22,18 @@ func (g *Gateway) Matters() []standing.Matter {
 			break
 		}
 	}
-	if since, owed, why := g.books.state(); why != nil {
+	if since, owed, why := g.Ledger(); why != nil {
 		m := Matter("ledger", "ledger", finding.High, since, "The gateway cannot record in its ledger: "+why.Error(),
 			"New images may not come through. Call the security engineer.",
-			"Routes that fail closed refuse images until it records again; the others go on, and what they let pass is recorded later.",
+			"Routes that fail closed refuse images, and give none out, until it records again; the others go on, and what they let pass is recorded later.",
 			"See asepsis ledger status, and the disk that the ledger is on.", "The owed statements are made by themselves once it records again.")
-		m.Evidence = []string{fmt.Sprintf("%d instances are owed", owed)}
+		m.Evidence = []string{fmt.Sprintf("%d instances and retrievals are owed", owed)}
 		out = append(out, m)
 	} else if owed > 0 {
-		m := Matter("ledger-lag", "ledger", finding.Low, time.Time{}, "The ledger is being told of instances that passed while it was away", "", "It needs no action unless it lasts.", "See asepsis ledger status.")
+		m := Matter("ledger-lag", "ledger", finding.Low, time.Time{}, "The ledger is being told of instances that passed or were given out while it was away", "", "It needs no action unless it lasts.", "See asepsis ledger status.")
 		out = append(out, m)
 	}
+	out = append(out, g.retrievalMatters(g.books.problem() != nil)...)
 	g.mu.Lock()
 	failed := g.failed
 	g.mu.Unlock()

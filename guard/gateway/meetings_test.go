@@ -112,6 +112,7 @@ func (panicking) Handle(context.Context, query.Caller, *dicomnet.Request) (dicom
 	panic("a fault")
 }
 func (panicking) Moved(instance.Arrival) ([]instance.Delivery, bool) { return nil, false }
+func (panicking) Open(instance.Arrival) bool                         { return false }
 func (panicking) Kept(instance.Arrival, instance.Record)             {}
 
 // rebound is an association of ct-1 whose binding becomes another one after it was opened.

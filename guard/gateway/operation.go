@@ -38,6 +38,8 @@ type Queries interface {
 	Handle(ctx context.Context, c query.Caller, r *dicomnet.Request) (dicomnet.Reply, error)
 	// Moved returns the deliveries of an instance that somebody's C-MOVE asked for, and whether it is one.
 	Moved(a instance.Arrival) (list []instance.Delivery, ok bool)
+	// Open reports whether an instance that a C-GET asked for goes on also where the ledger does not record.
+	Open(a instance.Arrival) bool
 	// Kept is told of each instance that is kept, whatever its verdict: a C-MOVE may have asked for it.
 	Kept(a instance.Arrival, r instance.Record)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
+	"github.com/asepsis/asepsis/guard/gateway/owed"
 )
 
 // RouteRetrieve is the route of what a device retrieved over DICOMweb; of a part of an instance the
@@ -19,7 +20,8 @@ import (
 const RouteRetrieve = "wado-rs"
 
 // Retrieved tells the ledger that an instance is about to be given to a device over DICOMweb, and returns
-// when it is recorded. Retrievals have no route that could be open: what cannot be recorded is not given out.
+// when it is recorded or, where the route of the retrieval is open, when what the ledger is to be told later is on the disk. With
+// an error it is not given out.
 //
 // An artefact-forwarded of it says that the gateway let it go to a device that asked; HTTP has no answer by
 // which it could say that it arrived.
@@ -55,8 +57,9 @@ func (g *Gateway) Retrieved(ctx context.Context, r dicomweb.Retrieval) error {
 	}
 	p.Detail = d
 	began := g.now()
+	_, open := g.Retrieval(r.To.Device, r.To.Theatre)
 	// A client that goes away meanwhile is no failure of the ledger's.
-	if _, err := g.books.record(context.WithoutCancel(ctx), []custody.Statement{s}); err != nil {
+	if _, err := g.Give(context.WithoutCancel(ctx), owed.Note{Statement: s}, open); err != nil {
 		g.log.Warn("an instance was not given out, because the ledger did not record it", "device", r.To.Device, "data_set", hex.EncodeToString(r.Digests.DataSet[:8]), "waited", g.now().Sub(began).Round(time.Millisecond).String(), "why", err)
 		return err
 	}

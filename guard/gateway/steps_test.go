@@ -36,7 +36,7 @@ func informed(t testing.TB, cfg query.Config, d query.Deps, bindings []control.B
 	g := &late{}
 	var proxy *query.Proxy
 	p := newPlace(t, options{bindings: bindings, deps: func(x *Deps) {
-		d.AETitle, d.Ingest, d.Vault, d.Ledger, d.Key, d.Name, d.Software, d.Dir = "ASEPSIS", g, x.Vault, x.Ledger, x.Key, "gateway", x.Software, x.Dir
+		d.AETitle, d.Ingest, d.Vault, d.Custody, d.Key, d.Name, d.Software, d.Dir = "ASEPSIS", g, x.Vault, g, x.Key, "gateway", x.Software, x.Dir
 		var err error
 		if proxy, err = query.New(cfg, d); err != nil {
 			t.Fatal(err)

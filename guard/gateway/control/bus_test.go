@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,9 +16,11 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/steer/steertest"
 	"github.com/asepsis/asepsis/platform/bus"
+	"github.com/asepsis/asepsis/platform/porttest"
 )
 
 const (
@@ -99,13 +100,12 @@ func gateway(url, dir string) error {
 // other starts the process of the gateway, with more in its environment, and returns a bus that reaches it.
 func other(t *testing.T, env ...string) (b *bus.Bus, in io.WriteCloser, wait func()) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := bus.Default()
-	cfg.Listen = free.Addr().String()
-	free.Close()
+	cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port)
 	if b, err = bus.Open(t.Context(), cfg, bus.Deps{Dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestAGatewayOfAnotherProcessIsSteeredAsOneOfThis(t *testing.T) {
 		if !strings.Contains(x, `"imaging"`) {
 			t.Errorf("what was heard is %s", x)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(gatewaytest.Patience):
 		t.Error("no change was heard")
 	}
 	wait()

@@ -113,6 +113,9 @@ type RouteState struct {
 	Why          string   `json:"why,omitempty"`
 }
 
+// WhoAsks is the only destination of a route of retrievals.
+const WhoAsks = "who asks"
+
 // Advice is a sentence for a person.
 type Advice struct {
 	Severity string `json:"severity"` // "critical", "high", "medium", "low"

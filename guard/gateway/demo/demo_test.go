@@ -8,10 +8,10 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/asepsis/asepsis/core/pseudonym"
 	"github.com/asepsis/asepsis/guard/gateway"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/service"
 	"github.com/asepsis/asepsis/platform/lifecycle"
@@ -53,11 +53,7 @@ func TestTheScannersPhantomsPassAndItsDocumentIsHeld(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for end := time.Now().Add(20 * time.Second); s.Addr(gateway.KindTLS) == nil; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it does not listen")
-		}
-	}
+	gatewaytest.Until(t, "it to listen", func() bool { return s.Addr(gateway.KindTLS) != nil })
 	client, err := h.enrol(t.Context())
 	if err != nil {
 		t.Fatal(err)

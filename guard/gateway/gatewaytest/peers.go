@@ -32,7 +32,7 @@ func NewStoreSCP(t testing.TB, ae string) *StoreSCP {
 // Up starts it, again and again at the same port, with options of storescp.
 func (s *StoreSCP) Up(options ...string) *Program {
 	s.t.Helper()
-	s.run = Start(s.t, s.Dir, "storescp", slices.Concat([]string{"-v", "-aet", s.AE, "-od", s.Dir, "+B", "-uf"}, options, []string{s.Port})...).Listening(s.Port)
+	s.run = Start(s.t, s.Dir, "storescp", slices.Concat([]string{"-v", "-aet", s.AE, "-od", s.Dir, "+B"}, options, []string{s.Port})...).Listening(s.Port)
 	return s.run
 }
 

@@ -7,13 +7,17 @@ import (
 	"context"
 	"net"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/asepsis/asepsis/platform/porttest"
+	"github.com/asepsis/asepsis/prove/identity/identitytest"
 )
 
 // Patience is how long a peer or a condition is waited for before a test fails.
-const Patience = 30 * time.Second
+const Patience = identitytest.Patience
 
 // Need skips the test where a real peer is missing.
 func Need(t testing.TB, programs ...string) {
@@ -28,23 +32,17 @@ func Need(t testing.TB, programs ...string) {
 // Until waits for a condition.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(Patience); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", Patience, what)
-		}
-	}
+	identitytest.Wait(t, what, ok)
 }
 
-// FreePort returns a port of the loopback on which nobody listened a moment ago.
+// FreePort returns a port of the loopback on which nobody listens, and which nobody is given who asks for any.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
+	return strconv.Itoa(port)
 }
 
 // Run runs a peer to its end, and returns what it said. The error is its exit code.
@@ -93,6 +91,7 @@ func Start(t testing.TB, dir, name string, args ...string) *Program {
 	p := &Program{t: t, name: name, cmd: exec.Command(name, args...), ended: make(chan struct{})} //nolint:gosec // a test's peer
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, &p.out, &p.out
 	p.cmd.WaitDelay = time.Second // children of it may hold its output
+	grouped(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +112,9 @@ func Start(t testing.TB, dir, name string, args ...string) *Program {
 // Said is what the program has said so far.
 func (p *Program) Said() string { return p.out.String() }
 
-// Stop kills the program and waits until it is gone.
+// Stop kills the program, and what it forked, and waits until it is gone.
 func (p *Program) Stop() {
-	_ = p.cmd.Process.Kill()
+	killGroup(p.cmd)
 	<-p.ended
 }
 

@@ -10,13 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
-	"github.com/asepsis/asepsis/prove/ledger"
+	"github.com/asepsis/asepsis/guard/gateway/owed"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 	"github.com/asepsis/asepsis/wire/dicom/ul"
@@ -34,6 +33,7 @@ type getting struct {
 	r       *dicomnet.Request
 	id      string // the association from the archive
 	address string
+	open    bool // it gets them also where the ledger does not record
 
 	mu   sync.Mutex
 	held int // withheld by the firewall, or not taken by the peer
@@ -63,8 +63,11 @@ func (p *Proxy) get(ctx context.Context, c Caller, r *dicomnet.Request) (dicomne
 		return dicomnet.Reply{Status: statusUnable, Comment: "no storage context with the SCP role"}, &Refused{Code: codeBroken, What: c.Bound.Device + " asked for C-GET without offering to take anything", Tip: "it must propose storage contexts with SCP role selection (PS3.7 §D.3.3.4)"}
 	}
 	g := &getting{p: p, c: c, a: a, r: r, id: random(), address: a.Address}
+	if p.d.Custody != nil {
+		_, g.open = p.d.Custody.Retrieval(c.Bound.Device, c.Bound.Theatre)
+	}
 	p.mu.Lock()
-	p.direct[g.id] = true
+	p.direct[g.id] = g.open
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
@@ -148,14 +151,11 @@ func (g *getting) withhold() {
 	g.held++
 }
 
-// giveWait is how long the ledger may take before an instance is withheld.
-const giveWait = 10 * time.Second
-
 // errUnrecorded: the ledger did not record that an instance is given out.
 var errUnrecorded = errors.New("the ledger does not record that it is given out")
 
-// give sends an instance on. The ledger knows whom it goes to before its first byte does; what it does not
-// record is not given out: a retrieval has no route that could be open. The journal notes what the requestor answered.
+// give sends an instance on. The ledger knows whom it goes to before its first byte does. What it does not record is not given
+// out, unless the retrieval is open: then what it is to be told is on the disk before. The journal notes what the requestor answered.
 func (g *getting) give(ctx context.Context, r instance.Record) error {
 	if r.Copy != 0 {
 		var err error
@@ -190,7 +190,9 @@ func (g *getting) give(ctx context.Context, r instance.Record) error {
 	// Also where the requestor has gone: what may have gone out is noted.
 	_, err = g.p.d.Vault.Change(context.WithoutCancel(ctx), r.Number, func(x *instance.Record) error {
 		x.Deliveries = append(x.Deliveries[:len(x.Deliveries):len(x.Deliveries)], d)
-		x.Entries = append(x.Entries[:len(x.Entries):len(x.Entries)], instance.Entry{Index: e.Index, Kind: string(custody.Forwarded), At: e.Recorded, Destination: d.Destination})
+		if e != nil {
+			x.Entries = append(x.Entries[:len(x.Entries):len(x.Entries)], *e)
+		}
 		return nil
 	})
 	if err != nil {
@@ -199,8 +201,11 @@ func (g *getting) give(ctx context.Context, r instance.Record) error {
 	return sent
 }
 
-// record tells the ledger that an instance goes to the requestor.
-func (g *getting) record(ctx context.Context, r *instance.Record, d *instance.Delivery) (ledger.Entry, error) {
+// record tells the ledger that an instance goes to the requestor, or has it told later. The entry is nil then.
+func (g *getting) record(ctx context.Context, r *instance.Record, d *instance.Delivery) (*instance.Entry, error) {
+	if g.p.d.Custody == nil {
+		return nil, errors.New("there is no ledger")
+	}
 	subjects := []custody.Subject{{Name: "data-set", Digest: map[string]string{"sha256": r.DataSet}}}
 	if r.Pixel != "" {
 		subjects = append(subjects, custody.Subject{Name: "pixel-data", Digest: map[string]string{"sha256": r.Pixel}})
@@ -216,7 +221,9 @@ func (g *getting) record(ctx context.Context, r *instance.Record, d *instance.De
 	if r.Policy != "" {
 		q.Detail["policy"] = r.Policy
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveWait)
-	defer cancel()
-	return g.p.d.Ledger.Record(ctx, s)
+	e, err := g.p.d.Custody.Give(context.WithoutCancel(ctx), owed.Note{Statement: s, Number: r.Number, Destination: d.Destination}, g.open)
+	if e != nil {
+		e.Destination = d.Destination
+	}
+	return e, err
 }

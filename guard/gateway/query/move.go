@@ -27,26 +27,36 @@ type moveKey struct {
 // move is a C-MOVE under way.
 type move struct {
 	destination string
+	route       string
 
 	mu   sync.Mutex
 	kept []uint64 // what came, by number
 }
 
-// RouteMove is the route of what a C-MOVE asked for.
+// RouteMove is the route of what a C-MOVE asked for; where a route of retrievals is named for who asked, its name follows, as
+// in "c-move/viewers".
 const RouteMove = "c-move"
 
 // Moved returns the deliveries of an instance that a C-MOVE or C-GET of a peer asked for, and whether it is one.
 func (p *Proxy) Moved(a instance.Arrival) ([]instance.Delivery, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.direct[a.Sender.Association] {
+	if _, is := p.direct[a.Sender.Association]; is {
 		return nil, true
 	}
 	m := p.moves[moveKey{a.Sender.Device, a.MoveOriginator, a.MoveMessageID}]
 	if m == nil {
 		return nil, false
 	}
-	return []instance.Delivery{{Destination: m.destination, Route: RouteMove, State: instance.Waiting, Urgent: a.Case}}, true
+	return []instance.Delivery{{Destination: m.destination, Route: m.route, State: instance.Waiting, Urgent: a.Case}}, true
+}
+
+// Open reports whether an instance that a C-GET asked for goes on also where the ledger does not record. What a C-MOVE
+// asked for has a route, which says it.
+func (p *Proxy) Open(a instance.Arrival) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.direct[a.Sender.Association]
 }
 
 // Kept notes an instance that is kept, if a C-MOVE asked for it.
@@ -63,10 +73,15 @@ func (p *Proxy) Kept(a instance.Arrival, r instance.Record) {
 }
 
 // begin reserves a message ID by which what comes of a C-MOVE is known.
-func (p *Proxy) begin(a *Archive, destination string) (*move, moveKey) {
+func (p *Proxy) begin(a *Archive, c Caller, destination string) (*move, moveKey) {
+	m := &move{destination: destination, route: RouteMove}
+	if p.d.Custody != nil {
+		if name, _ := p.d.Custody.Retrieval(c.Bound.Device, c.Bound.Theatre); name != "" {
+			m.route += "/" + name
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := &move{destination: destination}
 	for {
 		p.lastID++
 		k := moveKey{a.Device, a.CallingAE, p.lastID}
@@ -123,7 +138,7 @@ func (p *Proxy) move(ctx context.Context, c Caller, r *dicomnet.Request) (dicomn
 	if no != nil {
 		return dicomnet.Reply{Status: statusUnable, Comment: "nobody to ask"}, no
 	}
-	m, k := p.begin(a, destination)
+	m, k := p.begin(a, c, destination)
 	defer p.end(k)
 	up, pc, err := p.dial(ctx, a, r.Context.AbstractSyntax, r.Context.TransferSyntax, nil, nil, k.message)
 	if err != nil {

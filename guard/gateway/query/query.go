@@ -16,7 +16,7 @@ import (
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
-	"github.com/asepsis/asepsis/prove/ledger"
+	"github.com/asepsis/asepsis/guard/gateway/owed"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
 
@@ -66,6 +66,16 @@ const (
 	statusPending       dimse.Status = 0xFF00
 )
 
+// Custody sees that the ledger knows what devices are given.
+type Custody interface {
+	// Retrieval returns the route of what a device asks for now, "" where none is named for it, and whether it gets
+	// that also where the ledger does not record.
+	Retrieval(device, theatre string) (route string, open bool)
+	// Give tells the ledger that an instance is about to be given out, and returns when it was told. What an open one's ledger
+	// does not record is remembered, durably, and the entry is nil. An error: it must not be given out.
+	Give(ctx context.Context, n owed.Note, open bool) (*instance.Entry, error)
+}
+
 // Deps is what a Proxy works with.
 type Deps struct {
 	// Handshake puts TLS on a connection to a device, as trust.Client does. nil: no archive can have TLS.
@@ -73,7 +83,7 @@ type Deps struct {
 	AETitle   string // of the gateway, where nothing else is configured
 	Ingest    instance.Ingest
 	Vault     instance.Vault
-	Ledger    ledger.Recorder
+	Custody   Custody // of C-GET; nil: nothing is given out
 	// MustCommit reports whether a delivery to a destination is only safe once that took responsibility.
 	MustCommit func(destination string) bool
 	// Report takes a report of storage commitment that a destination sent, by its device. It reports whether
@@ -108,7 +118,9 @@ type Proxy struct {
 	mu     sync.Mutex
 	moves  map[moveKey]*move
 	lastID uint16
-	direct map[string]bool // senders' associations of C-GET: what comes on them goes to who asked
+	// direct are the senders' associations of C-GET: what comes on them goes to who asked, and if true also where the
+	// ledger does not record.
+	direct map[string]bool
 }
 
 // New makes a Proxy.

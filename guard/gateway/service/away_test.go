@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package service
+package service_test
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/store"
 )
@@ -40,16 +41,18 @@ func (s *away) AuditTrail(context.Context, store.AuditQuery) ([]store.Audit, err
 
 // Images do not wait for the store: that somebody cannot be told of what needs a person is no reason to stop them.
 func TestWithoutTheStoreImagesGoOn(t *testing.T) {
-	need(t, "storescu")
-	x := newProcessor(t)
-	x.up()
+	gatewaytest.Need(t, "storescu")
+	h, x := house(t, nil)
+	x.Up()
 	docs := &away{}
-	h := newHouseWith(t, x, docs, nil)
-	until(t, "the store to be asked", func() bool { return docs.asked.Load() > 0 })
-	data := image(t, "1.2.3.1", 64)
-	if out, err := h.send(h.enrol("ct-1"), file(t, ctStorage, "1.2.3.1", data)); err != nil || !strings.Contains(out, "Success") {
+	h.Stop()
+	h.Documents = docs
+	h.Start()
+	gatewaytest.Until(t, "the store to be asked", func() bool { return docs.asked.Load() > 0 })
+	data := gatewaytest.Image(t, "1.2.3.1", "FICT-0001", 64)
+	if out, err := h.Send(h.Enrol("ct-1"), "CT1", gatewaytest.File(t, gatewaytest.CTStorage, "1.2.3.1", data)); err != nil || !strings.Contains(out, "Success") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	until(t, "the processor to have it", func() bool { return bytes.Equal(x.received()["1.2.3.1"], data) })
-	until(t, "the journal to know", func() bool { return h.records()[0].Deliveries[0].State == instance.Delivered })
+	gatewaytest.Until(t, "the processor to have it", func() bool { return bytes.Equal(x.Received()["1.2.3.1"], data) })
+	gatewaytest.Until(t, "the journal to know", func() bool { return h.Records()[0].Deliveries[0].State == instance.Delivered })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package service
+package service_test
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest/whole"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/prove/identity/trust"
@@ -27,12 +29,12 @@ func BenchmarkStore(b *testing.B) {
 		associations int
 	}{{"small", 140, 1}, {"ct", 512, 1}, {"small", 140, 8}, {"ct", 512, 8}} {
 		b.Run(fmt.Sprintf("%s/%d", c.name, c.associations), func(b *testing.B) {
-			h := newHouse(b, &processor{t: b, port: "1"}, nil)
-			_, pair := h.site.Issue(b, identity.DICOMNode, "ct-1")
+			h := whole.New(b, bindings(), sendTo("1"))
+			_, pair := h.Site.Issue(b, identity.DICOMNode, "ct-1")
 			cfg := trust.Default()
 			cfg.TrustDomain = identitytest.Domain
-			tr, err := trust.New(b.Context(), cfg, trust.Deps{Source: trust.SourceFunc(h.site.CRLs), Material: func() (trust.Material, error) {
-				return trust.Material{CA: append(h.site.Issuing(), h.site.Root()), Certificate: &pair}, nil
+			tr, err := trust.New(b.Context(), cfg, trust.Deps{Source: trust.SourceFunc(h.Site.CRLs), Material: func() (trust.Material, error) {
+				return trust.Material{CA: append(h.Site.Issuing(), h.Site.Root()), Certificate: &pair}, nil
 			}})
 			if err != nil {
 				b.Fatal(err)
@@ -41,15 +43,15 @@ func BenchmarkStore(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			d := &dicomnet.Dialer{CallingAE: "CT1", CalledAE: "ASEPSIS", Handshake: client.Handshake, Contexts: []dicomnet.Proposal{{AbstractSyntax: ctStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
-			data := image(b, "1.2.3.1000000000", c.size)
+			d := &dicomnet.Dialer{CallingAE: "CT1", CalledAE: "ASEPSIS", Handshake: client.Handshake, Contexts: []dicomnet.Proposal{{AbstractSyntax: gatewaytest.CTStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
+			data := gatewaytest.Image(b, "1.2.3.1000000000", "FICT-0001", c.size)
 			uid := bytes.Index(data, []byte("1.2.3.1000000000"))
 			b.SetBytes(int64(len(data)))
 			var next atomic.Int64
 			var all sync.WaitGroup
 			var open []*dicomnet.Association
 			for range c.associations {
-				a, err := d.Dial(b.Context(), h.s.Addr(gateway.KindTLS).String())
+				a, err := d.Dial(b.Context(), h.Service.Addr(gateway.KindTLS).String())
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -66,7 +68,7 @@ func BenchmarkStore(b *testing.B) {
 						}
 						name := "1.2.3." + strconv.FormatInt(1_000_000_000+n, 10)
 						copy(mine[uid:], name)
-						if status, err := a.Store(b.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: name, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(mine)}); err != nil || status != 0 {
+						if status, err := a.Store(b.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: name, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(mine)}); err != nil || status != 0 {
 							b.Errorf("%v, %v", status, err)
 							return
 						}

@@ -83,6 +83,17 @@ func (c Config) Validate() error {
 			errs = append(errs, config.Invalid(fmt.Sprintf("query.move_destinations[%d].destination", i), "name one of gateway.forward.destinations", "there is no destination %q", d.Destination))
 		}
 	}
+	routes := map[string]bool{}
+	for i, r := range c.Forward.Routes {
+		if routes[r.Name] = true; slices.Contains([]string{query.RouteGet, query.RouteMove, gateway.RouteRetrieve}, r.Name) {
+			errs = append(errs, config.Invalid(fmt.Sprintf("forward.routes[%d].name", i), "choose another name", "%q is the route of what devices retrieve", r.Name))
+		}
+	}
+	for i, r := range c.Retrievals.Routes {
+		if routes[r.Name] {
+			errs = append(errs, config.Invalid(fmt.Sprintf("retrievals.routes[%d].name", i), "the console shows both in one list", "%q is a route of gateway.forward too", r.Name))
+		}
+	}
 	seen := map[string]bool{}
 	for i, d := range c.Devices {
 		if d.Device == "" || seen[d.Device] {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
@@ -112,7 +113,7 @@ func fillTheDisk(t *testing.T, g *gatewayProcess, w *wards, m *modality, more fu
 	if !small(t, g.dir) {
 		return
 	}
-	until(t, "something to be acknowledged", func() bool { n, _ := w.count(); return n > 10 })
+	gatewaytest.Until(t, "something to be acknowledged", func() bool { n, _ := w.count(); return n > 10 })
 	w.mu.Lock()
 	for uid := range w.acknowledged {
 		if m.asked = append(m.asked, uid); len(m.asked) == 10 {
@@ -126,10 +127,10 @@ func fillTheDisk(t *testing.T, g *gatewayProcess, w *wards, m *modality, more fu
 	refusals := func(what string) {
 		t.Helper()
 		_, before := w.count()
-		until(t, "instances to be refused "+what, func() bool { _, n := w.count(); return n >= before+8 })
+		gatewaytest.Until(t, "instances to be refused "+what, func() bool { _, n := w.count(); return n >= before+8 })
 	}
 	h := newHog(g.dir, int64(stopFree-config.MiB))
-	until(t, "the disk to be nearly full", func() bool { return free(t, g.dir) <= int64(stopFree) })
+	gatewaytest.Until(t, "the disk to be nearly full", func() bool { return free(t, g.dir) <= int64(stopFree) })
 	more()
 	refusals("before the disk is full")
 	h.leave.Store(0)
@@ -145,7 +146,7 @@ func fillTheDisk(t *testing.T, g *gatewayProcess, w *wards, m *modality, more fu
 	if err := <-h.ended; err != nil {
 		t.Fatalf("the disk could not be filled: %v", err)
 	}
-	until(t, "instances to be taken again", func() bool { n, _ := w.count(); return n > before+10 })
+	gatewaytest.Until(t, "instances to be taken again", func() bool { n, _ := w.count(); return n > before+10 })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for why := range w.refused {
@@ -209,7 +210,7 @@ func ask(t testing.TB, w *wards, uids []string, transaction string) error {
 	var items []func()
 	for _, uid := range uids {
 		items = append(items, func() {
-			d.Text(0x00081150, dicom.UI, ctStorage)
+			d.Text(0x00081150, dicom.UI, gatewaytest.CTStorage)
 			d.Text(0x00081155, dicom.UI, uid)
 		})
 	}

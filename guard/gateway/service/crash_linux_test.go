@@ -21,7 +21,9 @@ import (
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway"
+	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/forward"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/platform/lifecycle"
@@ -38,9 +40,7 @@ const (
 
 // childConfig is the child's gateway: plain, so that it needs no authority, and for a disk of a few megabytes.
 func childConfig(dir, port, to, callback string) (Config, error) {
-	bound := bindings()
-	bound[1].Operations = append(bound[1].Operations, "commitment")
-	cfg, err := configOf(to, dir, bound...)
+	cfg, err := configOf(to, dir, control.Binding{Device: "us-old", Plain: true, CallingAE: []string{"US1"}, Addresses: []string{"127.0.0.1"}, Operations: []string{"echo", "store", "commitment"}})
 	cfg.Listeners = []gateway.Listener{{Kind: gateway.KindPlain, Listen: "127.0.0.1:" + port}}
 	cfg.Query.Callbacks = []query.Callback{{Device: "us-old", AE: "US1", Address: "127.0.0.1:" + callback}}
 	j := &cfg.Journal
@@ -87,21 +87,21 @@ type gatewayProcess struct {
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
-	out *output
+	out gatewaytest.Output
 }
 
 func (g *gatewayProcess) start() {
 	g.t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childDir+"="+g.dir, childPort+"="+g.port, childTo+"="+g.to, childBack+"="+g.back)
-	cmd.Stdout, cmd.Stderr = g.out, g.out
+	cmd.Stdout, cmd.Stderr = &g.out, &g.out
 	if err := cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}
 	g.mu.Lock()
 	g.cmd = cmd
 	g.mu.Unlock()
-	until(g.t, "the gateway to listen", func() bool {
+	gatewaytest.Until(g.t, "the gateway to listen", func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+g.port)
 		if err == nil {
 			_ = c.Close()
@@ -143,7 +143,7 @@ func (w *wards) count() (acknowledged, refused int) {
 }
 
 func (w *wards) dialer() *dicomnet.Dialer {
-	return &dicomnet.Dialer{CallingAE: "US1", CalledAE: "ASEPSIS", Contexts: []dicomnet.Proposal{{AbstractSyntax: ctStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}},
+	return &dicomnet.Dialer{CallingAE: "US1", CalledAE: "ASEPSIS", Contexts: []dicomnet.Proposal{{AbstractSyntax: gatewaytest.CTStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}},
 		{AbstractSyntax: dicom.UIDStorageCommitmentPush, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}},
 		Timeouts: dicomnet.Timeouts{Connect: time.Second, Associate: 5 * time.Second, Response: 20 * time.Second, Close: time.Second}}
 }
@@ -158,7 +158,7 @@ func (w *wards) send(ctx context.Context, uids <-chan string) error {
 		}
 	}()
 	for uid := range uids {
-		data := image(w.t, uid, w.size)
+		data := gatewaytest.Image(w.t, uid, "FICT-0001", w.size)
 		for {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -171,7 +171,7 @@ func (w *wards) send(ctx context.Context, uids <-chan string) error {
 					continue
 				}
 			}
-			status, err := a.Store(ctx, dicomnet.Instance{SOPClass: ctStorage, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(data)})
+			status, err := a.Store(ctx, dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(data)})
 			if err == nil && status == 0 {
 				w.mu.Lock()
 				w.acknowledged[uid] = true
@@ -204,15 +204,15 @@ func TestNothingThatWasAcknowledgedIsLost(t *testing.T) {
 		instances, kills, size, disk = 10_000, 20, 100, 1024
 	}
 	began := time.Now()
-	x := newProcessor(t)
-	x.whole = true
+	x := gatewaytest.NewStoreSCP(t, "XR1")
+	up := func() { x.Up("--fork", "+uf") } // several associations at a time, and every delivery is a file of its own
 	m := listen(t)
-	g := &gatewayProcess{t: t, dir: smallDisk(t, disk), port: freePort(t), to: x.port, back: m.port, out: &output{}}
+	g := &gatewayProcess{t: t, dir: smallDisk(t, disk), port: gatewaytest.FreePort(t), to: x.Port, back: m.port}
 	g.start()
 	t.Cleanup(func() {
 		g.end(syscall.SIGKILL)
 		if t.Failed() {
-			t.Logf("the gateway said:\n%.8000s", g.out)
+			t.Logf("the gateway said:\n%.8000s", &g.out)
 		}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
@@ -249,13 +249,13 @@ func TestNothingThatWasAcknowledgedIsLost(t *testing.T) {
 	for k := range kills {
 		more <- (k + 1) * share
 		if k%2 == 1 {
-			x.up()
+			up()
 		} else {
-			x.down()
+			x.Down()
 			downs++
 		}
 		at := k*share + share/4 + rand.N(share/2)
-		until(t, "the gateway to get on", func() bool { n, _ := w.count(); return n >= at })
+		gatewaytest.Until(t, "the gateway to get on", func() bool { n, _ := w.count(); return n >= at })
 		if k == kills/4*2 { // the processor is away: nothing makes room
 			fillTheDisk(t, g, w, m, func() {
 				n, _ := w.count()
@@ -273,12 +273,12 @@ func TestNothingThatWasAcknowledgedIsLost(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
-	x.down()
-	x.up()
-	x.await(instances)
+	x.Down()
+	up()
+	await(t, x.Dir, instances)
 	g.end(syscall.SIGTERM)
-	x.down()
-	got := x.arrivals()
+	x.Down()
+	got := arrivals(t, x.Dir)
 	twice := 0
 	for n := range instances {
 		a := got[uidOf(n)]
@@ -286,7 +286,7 @@ func TestNothingThatWasAcknowledgedIsLost(t *testing.T) {
 			t.Errorf("%s was acknowledged, and did not arrive", uidOf(n))
 			continue
 		}
-		if want := image(t, uidOf(n), size); !bytes.Equal(a.data, want) {
+		if want := gatewaytest.Image(t, uidOf(n), "FICT-0001", size); !bytes.Equal(a.data, want) {
 			t.Errorf("%s arrived with %d bytes that are not the %d that were sent", uidOf(n), len(a.data), len(want))
 		}
 		twice += len(a.files) - 1

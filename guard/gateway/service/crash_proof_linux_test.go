@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/core/custody"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/prove/ledger"
@@ -30,18 +31,18 @@ type arrival struct {
 }
 
 // arrivals reads what the processor has. A file that a kill cut short is none: the processor did not answer for it.
-func (x *processor) arrivals() map[string]*arrival {
-	x.t.Helper()
-	list, err := os.ReadDir(x.dir)
+func arrivals(t testing.TB, dir string) map[string]*arrival {
+	t.Helper()
+	list, err := os.ReadDir(dir)
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 	out := map[string]*arrival{}
 	for _, e := range list {
-		path := filepath.Join(x.dir, e.Name())
+		path := filepath.Join(dir, e.Name())
 		b, err := os.ReadFile(path)
 		if err != nil {
-			x.t.Fatal(err)
+			t.Fatal(err)
 		}
 		f, err := dicom.OpenFile(bytes.NewReader(b))
 		if err != nil {
@@ -49,7 +50,7 @@ func (x *processor) arrivals() map[string]*arrival {
 		}
 		data, err := io.ReadAll(f.Data)
 		if err != nil {
-			x.t.Fatal(err)
+			t.Fatal(err)
 		}
 		uid := f.Meta.SOPInstance
 		a := out[uid]
@@ -61,27 +62,34 @@ func (x *processor) arrivals() map[string]*arrival {
 		case bytes.HasPrefix(data, a.data):
 			a.data, a.files = data, []string{path}
 		case !bytes.HasPrefix(a.data, data):
-			x.t.Errorf("%s arrived with other bytes", uid)
+			t.Errorf("%s arrived with other bytes", uid)
 		}
 	}
 	return out
 }
 
 // await returns when so many files are there and no more come for a while: the rest is said by what they hold.
-func (x *processor) await(instances int) {
-	x.t.Helper()
-	last, since := x.files(), time.Now()
-	for time.Since(since) < patience {
-		n := x.files()
+func await(t testing.TB, dir string, instances int) {
+	t.Helper()
+	files := func() int {
+		list, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	last, since := files(), time.Now()
+	for time.Since(since) < gatewaytest.Patience {
+		n := files()
 		if n != last {
 			last, since = n, time.Now()
 		}
-		if n >= instances && len(x.arrivals()) == instances {
+		if n >= instances && len(arrivals(t, dir)) == instances {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	x.t.Errorf("%d files for %d instances, and nothing more comes", last, instances)
+	t.Errorf("%d files for %d instances, and nothing more comes", last, instances)
 }
 
 // examine opens journal and ledger of the gateway that was killed, and finds each instance once, with receipts that
@@ -114,7 +122,7 @@ func examine(t *testing.T, g *gatewayProcess, m *modality, got map[string]*arriv
 		}
 	}()
 	all := everything(t, s)
-	until(t, "every debt to be paid", func() bool {
+	gatewaytest.Until(t, "every debt to be paid", func() bool {
 		all = everything(t, s)
 		return !slices.ContainsFunc(all, func(r instance.Record) bool { return !settled(&r) })
 	})
@@ -137,7 +145,7 @@ func examine(t *testing.T, g *gatewayProcess, m *modality, got map[string]*arriv
 	if len(seen) != len(got) {
 		t.Errorf("%d instances are in the journal, %d arrived", len(seen), len(got))
 	}
-	until(t, "the newest receipt", func() bool {
+	gatewaytest.Until(t, "the newest receipt", func() bool {
 		_, err := s.ledger.Receipt(t.Context(), last, ledger.Published)
 		return err == nil
 	})
@@ -162,7 +170,7 @@ func examine(t *testing.T, g *gatewayProcess, m *modality, got map[string]*arriv
 				if text != "type 1" {
 					t.Errorf("of instances that arrived, commitment is reported with %s", text)
 				}
-			case <-time.After(patience):
+			case <-time.After(gatewaytest.Patience):
 				t.Fatal("the promise that was made before the disk was full is not kept")
 			}
 		}
@@ -191,6 +199,15 @@ func everything(t testing.TB, s *Service) []instance.Record {
 		}
 		before = list[len(list)-1].Number
 	}
+}
+
+// kinds are the kinds of an instance's entries.
+func kinds(r *instance.Record) []string {
+	var out []string
+	for _, e := range r.Entries {
+		out = append(out, e.Kind)
+	}
+	return out
 }
 
 // settled reports whether everything was done and recorded of an instance.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/wire/dicom"
 )
 
@@ -58,7 +59,7 @@ func frames(t *testing.T, uid string, n int) io.Reader {
 	var b bytes.Buffer
 	s, _ := dicom.SyntaxOf(dicom.ExplicitVRLittleEndian)
 	w := dicom.NewWriter(&b, s)
-	w.Text(dicom.TagSOPClassUID, dicom.UI, ctStorage)
+	w.Text(dicom.TagSOPClassUID, dicom.UI, gatewaytest.CTStorage)
 	w.Text(dicom.TagSOPInstanceUID, dicom.UI, uid)
 	w.Text(dicom.TagModality, dicom.CS, "CT")
 	w.Text(dicom.TagPatientID, dicom.LO, "FICT-0001")
@@ -91,28 +92,28 @@ func TestAnInstanceOfAnySizeCostsTheSameMemory(t *testing.T) {
 	if os.Getenv("ASEPSIS_TEST_SLOW") != "" {
 		n = 1023 // 2 GiB
 	}
-	x := newProcessor(t)
-	x.up()
-	g := &gatewayProcess{t: t, dir: t.TempDir(), port: freePort(t), to: x.port}
+	x := gatewaytest.NewStoreSCP(t, "XR1")
+	x.Up("--fork")
+	g := &gatewayProcess{t: t, dir: t.TempDir(), port: gatewaytest.FreePort(t), to: x.Port}
 	g.start()
 	t.Cleanup(func() { g.end(syscall.SIGKILL) })
-	d := &dicomnet.Dialer{CallingAE: "US1", CalledAE: "ASEPSIS", Contexts: []dicomnet.Proposal{{AbstractSyntax: ctStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
+	d := &dicomnet.Dialer{CallingAE: "US1", CalledAE: "ASEPSIS", Contexts: []dicomnet.Proposal{{AbstractSyntax: gatewaytest.CTStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}}}
 	send := func(uid string, n int) {
 		t.Helper()
 		a, err := d.Dial(t.Context(), "127.0.0.1:"+g.port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		status, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: ctStorage, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: frames(t, uid, n)})
+		status, err := a.Store(t.Context(), dicomnet.Instance{SOPClass: gatewaytest.CTStorage, SOPInstance: uid, TransferSyntax: dicom.ExplicitVRLittleEndian, Data: frames(t, uid, n)})
 		if err != nil || status != 0 {
-			t.Fatalf("%v, %v\n%.2000s", status, err, g.out)
+			t.Fatalf("%v, %v\n%.2000s", status, err, &g.out)
 		}
 		if err := a.Release(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	arrived := func(uid string) bool {
-		st, err := os.Stat(x.dir + "/CT." + uid)
+		st, err := os.Stat(x.Dir + "/CT." + uid)
 		return err == nil && st.Size() > int64(n)<<21
 	}
 	for i := range 5 {

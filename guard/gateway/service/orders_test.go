@@ -16,7 +16,9 @@ import (
 
 	"github.com/asepsis/asepsis/guard/gateway"
 	"github.com/asepsis/asepsis/guard/gateway/control"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/prove/identity/trust"
 )
@@ -45,10 +47,9 @@ func orderly(t *testing.T, change func(*Config, *Deps)) *Service {
 // reachable is trust in files, with a revocation list that nobody serves.
 func reachable(t *testing.T, site *identitytest.Site, device string) trust.Config {
 	t.Helper()
-	h := &house{t: t, site: site}
-	d := h.enrol(device)
+	d := gatewaytest.Enrol(t, site, identity.DICOMNode, device)
 	c := trust.Default()
-	c.TrustDomain, c.CAFile, c.CertFile, c.KeyFile, c.CRL = identitytest.Domain, d.ca, d.cert, config.SecretFile(d.key), []string{"http://127.0.0.1:1/crl/bundle.pem"}
+	c.TrustDomain, c.CAFile, c.CertFile, c.KeyFile, c.CRL = identitytest.Domain, d.CA, d.Cert, config.SecretFile(d.Key), []string{"http://127.0.0.1:1/crl/bundle.pem"}
 	return c
 }
 

@@ -45,6 +45,7 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/forward"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/journal"
+	"github.com/asepsis/asepsis/guard/gateway/owed"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/guard/gateway/steer"
 	"github.com/asepsis/asepsis/platform/lifecycle"
@@ -223,16 +224,24 @@ func (s *Service) newForward(context.Context) error {
 	s.live = steer.NewLive(s.d.Now)
 	s.forward, err = forward.New(s.cfg.Forward, forward.Deps{
 		Vault: s.journal, Ledger: s.ledger, LedgerReady: s.ledger.Ready, Trust: s.trust, Deid: set.Profile, Case: s.d.Case, Dir: s.dir, Name: s.cfg.Name, Site: s.d.Site, Software: s.d.Software,
-		Log: s.room("forward"), Now: s.d.Now, Sent: func(r instance.Record, _ instance.Delivery) { s.live.Forwarded(r.Bytes) },
+		Log: s.room("forward"), Now: s.d.Now, Sent: func(r instance.Record, _ instance.Delivery) { s.live.Forwarded(r.Bytes) }, Passes: s.cfg.Retrievals.OpenMove,
 	})
 	return err
 }
 
-// late is an instance.Ingest for who is made before the gateway is.
+// late is an instance.Ingest, and a query.Custody, for who is made before the gateway is.
 type late struct{ s *Service }
 
 func (l late) Store(ctx context.Context, a instance.Arrival, data io.Reader) (instance.Outcome, error) {
 	return l.s.gateway.Store(ctx, a, data)
+}
+
+func (l late) Retrieval(device, theatre string) (string, bool) {
+	return l.s.gateway.Retrieval(device, theatre)
+}
+
+func (l late) Give(ctx context.Context, n owed.Note, open bool) (*instance.Entry, error) {
+	return l.s.gateway.Give(ctx, n, open)
 }
 
 func (s *Service) newQuery(context.Context) (err error) {
@@ -241,7 +250,7 @@ func (s *Service) newQuery(context.Context) (err error) {
 		commits[d.Name] = d.Commitment
 	}
 	s.query, err = query.New(s.cfg.Query, query.Deps{
-		Handshake: s.handshake, AETitle: s.cfg.AETitles[0], Ingest: late{s}, Vault: s.journal, Ledger: s.ledger, MustCommit: func(name string) bool { return commits[name] }, Report: s.report, Asked: s.audit.Asked, Wake: s.forward.Wake, Room: s.d.Room, Changed: s.live.Changed,
+		Handshake: s.handshake, AETitle: s.cfg.AETitles[0], Ingest: late{s}, Vault: s.journal, Custody: late{s}, MustCommit: func(name string) bool { return commits[name] }, Report: s.report, Asked: s.audit.Asked, Wake: s.forward.Wake, Room: s.d.Room, Changed: s.live.Changed,
 		Key: s.d.Key, Site: s.d.Site, Name: s.cfg.Name, Software: s.d.Software, Dir: s.dir, Log: s.room("query"), Now: s.d.Now,
 	})
 	return err
@@ -301,7 +310,7 @@ func (s *Service) known(uid string) [][sha256.Size]byte {
 
 func (s *Service) newGateway(context.Context) (err error) {
 	d := gateway.Deps{
-		Trust: s.trust, Bindings: s.bindings, Vault: s.journal, Firewall: s.policy, Router: s.forward, Ledger: s.ledger, Queries: s.query, Watch: watchers{s}, Emit: s.d.Emit, Case: s.d.Case, Room: s.journal.Room,
+		Trust: s.trust, Bindings: s.bindings, Vault: s.journal, Firewall: s.policy, Router: s.forward, Ledger: s.ledger, LedgerReady: s.ledger.Ready, Queries: s.query, Watch: watchers{s}, Emit: s.d.Emit, Case: s.d.Case, Room: s.journal.Room,
 		Key: s.d.Key, Site: s.d.Site, Dir: s.dir, Software: s.d.Software, Log: s.log, Now: s.d.Now,
 	}
 	if s.serves(gateway.KindWeb) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/asepsis/asepsis/core/finding"
 	"github.com/asepsis/asepsis/guard/gateway"
+	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/forward"
 	"github.com/asepsis/asepsis/platform/standing"
@@ -23,7 +24,7 @@ func (s *Service) fill(o *control.Overview) {
 	if why != nil {
 		o.Ledger = control.Dependency{State: "down", Why: why.Error(), Hint: "see asepsis ledger status, and the disk that the ledger is on", Since: since}
 	} else if owed > 0 && o.Ledger.State == "ok" {
-		o.Ledger.State, o.Ledger.Why = "degraded", "it is being told of instances that passed while it was away"
+		o.Ledger.State, o.Ledger.Why = "degraded", "it is being told of what passed or was given out while it was away"
 	}
 	o.Ledger.Lag = owed
 	if s.trust != nil {
@@ -49,6 +50,14 @@ func (s *Service) fill(o *control.Overview) {
 			}
 		}
 	}
+	if s.retrieves() {
+		o.Routes = append(o.Routes, s.gateway.Retrievals()...)
+	}
+}
+
+// retrieves reports whether there is an archive that devices could get images from.
+func (s *Service) retrieves() bool {
+	return s.cfg.Web.Upstream.URL != "" || s.query.Serves(binding.Get) || s.query.Serves(binding.Move)
 }
 
 // seen adds to a binding what was seen of its device.

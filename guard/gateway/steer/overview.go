@@ -77,6 +77,8 @@ func (s *Steer) advice(o *control.Overview, destinations []control.Destination) 
 	for i := range o.Routes {
 		if r := &o.Routes[i]; r.State == "open" {
 			say("critical", "mend what failed; what passed meanwhile is marked in its records", r.Why, "The route %s lets images pass although something failed", r.Name)
+		} else if r.State == "closed" && slices.Contains(r.Destinations, control.WhoAsks) {
+			say("critical", "mend what failed; devices may ask again then", r.Why, "The route %s gives no images to devices that ask for them", r.Name)
 		} else if r.State == "closed" {
 			say("critical", "mend what failed; senders keep their images and try again", r.Why, "The route %s takes no images", r.Name)
 		}

@@ -31,15 +31,17 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/service"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/platform/lifecycle"
+	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 )
 
 // House is the hospital.
 type House struct {
-	Site    *identitytest.Site
-	Config  service.Config
-	Service *service.Service
+	Site      *identitytest.Site
+	Config    service.Config
+	Documents store.Documents // from the next Start on; nil: there is no store
+	Service   *service.Service
 
 	t    testing.TB
 	data string
@@ -88,7 +90,7 @@ func (h *House) Start() {
 		h.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h.Service, err = service.New(h.t.Context(), h.Config, service.Deps{Data: h.data, Authority: h.Site.Authority, Announcer: h.Site.Air, Key: key, Site: "site-north", Software: "asepsis/gateway test", Log: log, Emit: func(e *event.Event) {
+	h.Service, err = service.New(h.t.Context(), h.Config, service.Deps{Data: h.data, Documents: h.Documents, Authority: h.Site.Authority, Announcer: h.Site.Air, Key: key, Site: "site-north", Software: "asepsis/gateway test", Log: log, Emit: func(e *event.Event) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.events = append(h.events, e)

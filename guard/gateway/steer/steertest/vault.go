@@ -146,6 +146,7 @@ func asked(r *instance.Record, q *instance.Query) bool {
 	switch {
 	case q.Before != 0 && r.Number >= q.Before,
 		q.Study != "" && r.Study != q.Study,
+		q.Series != "" && r.Series != q.Series,
 		q.SOPInstance != "" && r.SOPInstance != q.SOPInstance && !delivery(func(d *instance.Delivery) bool { return d.SOPInstance == q.SOPInstance }),
 		q.SHA256 != "" && r.DataSet != q.SHA256 && !delivery(func(d *instance.Delivery) bool { return d.Forwarded == q.SHA256 }),
 		q.Device != "" && r.Sender.Device != q.Device,
