@@ -13,11 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/platform/porttest"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
@@ -37,16 +39,14 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// freePort returns a port of the loopback that nobody listens on.
+// freePort returns a port of the loopback on which nobody listens, and which nobody is given who asks for any.
 func freePort(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
+	return strconv.Itoa(port)
 }
 
 // output collects what a program prints.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,15 +24,16 @@ type writer struct {
 	conn    net.Conn
 	timeout time.Duration
 	max     int // bytes of a PDV's fragment
+	sent    atomic.Uint64
+	partial atomic.Bool // a message is being written of which more is to come
 
-	mu   sync.Mutex
+	turn chan struct{} // capacity 1: whoever has put something in may use what follows
 	buf  []byte
-	sent atomic.Uint64
-	bad  error // a write failed: what the peer got ends in the middle of a PDU
+	bad  error // a write failed, and what the peer got ends in the middle of a PDU; or all was said
 }
 
 func newWriter(c net.Conn, l Limits, t Timeouts) *writer {
-	return &writer{conn: c, timeout: t.Write, buf: make([]byte, 0, l.Buffer)}
+	return &writer{conn: c, timeout: t.Write, turn: make(chan struct{}, 1), buf: make([]byte, 0, l.Buffer)}
 }
 
 // negotiated sets how long PDUs may be, by the peer's maximum length (PS3.8 §D.1; 0 is no limit).
@@ -48,21 +48,42 @@ func (w *writer) negotiated(peer uint32, l Limits) {
 
 // pdu writes a PDU that is not data.
 func (w *writer) pdu(b []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
 	w.buf = append(w.buf[:0], b...)
 	return w.flush()
 }
 
-// abort writes an A-ABORT if no message is being written; inside of one it could not be told from data.
+// lastWrite bounds how long an A-ABORT waits for the end of what is before it.
+const lastWrite = time.Second
+
+// abort writes an A-ABORT, after which nothing is written. Inside of a message it could not be told from data: it is left
+// out where there is more to come of one. It waits for what was written to its end, because a peer may have all of a
+// response, and have said the next thing, before the write returns here.
 func (w *writer) abort(b []byte) {
-	if !w.mu.TryLock() {
-		return
+	late := time.NewTimer(lastWrite)
+	defer late.Stop()
+	select {
+	case w.turn <- struct{}{}:
+	default:
+		if w.partial.Load() {
+			return
+		}
+		select {
+		case w.turn <- struct{}{}:
+		case <-late.C:
+			return
+		}
 	}
-	defer w.mu.Unlock()
+	defer func() { <-w.turn }()
 	w.buf = append(w.buf[:0], b...)
-	_ = w.flush()
+	if w.flush() == nil {
+		w.bad = errAborted
+	}
 }
+
+// errAborted is why nothing is written after an A-ABORT (PS3.8 table 9-10, Sta13).
+var errAborted = errors.New("the association was aborted")
 
 func (w *writer) flush() error {
 	if w.bad != nil {
@@ -94,8 +115,8 @@ func (e *sourceError) Unwrap() error { return e.err }
 // message writes a command set and, when data is not nil, the data set. The command and
 // the first fragment leave together, so that Nagle's algorithm has nothing to hold back.
 func (w *writer) message(context uint8, c *dimse.Command, data io.Reader) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
 	if w.bad != nil {
 		return w.bad
 	}
@@ -103,6 +124,8 @@ func (w *writer) message(context uint8, c *dimse.Command, data io.Reader) error 
 	if data == nil {
 		return w.flush()
 	}
+	w.partial.Store(true)
+	defer w.partial.Store(false)
 	// One byte is read ahead: which fragment is the last must be known before it is sent.
 	var ahead [1]byte
 	have, err := io.ReadFull(data, ahead[:])
@@ -133,6 +156,7 @@ func (w *writer) message(context uint8, c *dimse.Command, data io.Reader) error 
 		}
 		w.header(start, context, n, last)
 	}
+	w.partial.Store(false)
 	return w.flush()
 }
 

@@ -67,13 +67,6 @@ func (r *Room) saveLost() {
 	}
 }
 
-// written is what was written and is not known to be delivered.
-type written struct {
-	behind   mark
-	messages int
-	acked    time.Time // when the repository's machine had all of it; zero: not yet
-}
-
 // connection makes one connection and sends on it until that or ctx ends.
 func (r *Room) connection(ctx context.Context) error {
 	dialing, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
@@ -94,14 +87,16 @@ func (r *Room) connection(ctx context.Context) error {
 	defer r.link(false)
 	began, proved := r.d.Now(), false
 	at := r.from
-	var open []written
+	var sent acks
+	// Nobody waits for a write to a repository that takes nothing when the gateway ends.
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	buf, out := make([]byte, maxMessage), make([]byte, 0, batchBytes+maxMessage+16)
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
 		out = out[:0]
 		n := 0
-		for len(out) < batchBytes {
+		for len(out) < batchBytes && len(sent.open) < 2*maxOpen {
 			message, behind, ok := r.spool.read(at, buf)
 			at = behind
 			if !ok {
@@ -117,9 +112,9 @@ func (r *Room) connection(ctx context.Context) error {
 			if _, err := conn.Write(out); err != nil {
 				return err
 			}
-			open = append(open, written{behind: at, messages: n})
+			sent.wrote(at, n, len(out), r.d.Now())
 		}
-		if open, err = r.settle(conn, open); err != nil {
+		if err := r.settle(conn, &sent); err != nil {
 			return err
 		}
 		// In TLS 1.3 a server refuses a client's certificate after the client believes to be connected.
@@ -128,7 +123,7 @@ func (r *Room) connection(ctx context.Context) error {
 			r.set("ok", "", "")
 			r.tell()
 		}
-		if n > 0 && len(open) < 64 {
+		if n > 0 && len(sent.open) < maxOpen {
 			select {
 			case err := <-ended:
 				ended = nil
@@ -168,31 +163,27 @@ func (r *Room) listen(conn net.Conn) error {
 	}
 }
 
-// settle takes what has been delivered out of the list.
-func (r *Room) settle(conn net.Conn, open []written) ([]written, error) {
-	if len(open) == 0 {
-		return open, nil
-	}
+// maxOpen is how many writes may be under way before they are awaited.
+const maxOpen = 64
+
+// settle notes what has been delivered. It is an error when the repository's machine acknowledges nothing.
+func (r *Room) settle(conn net.Conn, sent *acks) error {
 	now := r.d.Now()
-	if open[len(open)-1].acked.IsZero() {
-		if n, known := unacknowledged(conn); known && n == 0 || !known {
-			for i := range open {
-				if open[i].acked.IsZero() {
-					open[i].acked = now
-				}
-			}
+	left, known := unacknowledged(conn)
+	if !known {
+		left = 0
+	}
+	sent.heard(left, now)
+	if behind, messages, some := sent.settled(now, r.cfg.Settle); some {
+		r.from = behind
+		if err := r.spool.delivered(behind, messages); err != nil {
+			return err
 		}
 	}
-	done, messages := 0, 0
-	for done < len(open) && !open[done].acked.IsZero() && now.Sub(open[done].acked) >= r.cfg.Settle {
-		messages += open[done].messages
-		done++
+	if sent.stalled(now) > r.cfg.Timeout {
+		return fmt.Errorf("the repository's machine has acknowledged nothing for %v", r.cfg.Timeout)
 	}
-	if done == 0 {
-		return open, nil
-	}
-	r.from = open[done-1].behind
-	return append(open[:0], open[done:]...), r.spool.delivered(r.from, messages)
+	return nil
 }
 
 // tell says how many messages were lost, once there is room to say it.

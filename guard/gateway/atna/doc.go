@@ -9,7 +9,8 @@
 // the repository at least once, in the order of Send. Syslog has no acknowledgement of its own,
 // so a message counts as delivered when the repository's machine has acknowledged every byte of it
 // (on Linux, as TCP says) and the connection has lived on for Config.Settle; when a
-// connection breaks, what was not delivered by then is sent again on the next. A repository that takes bytes
+// connection breaks, what was not delivered by then is sent again on the next. One on which nothing is acknowledged for
+// Config.Timeout is given up. A repository that takes bytes
 // and forgets them without ending the connection is beyond what syslog can notice.
 //
 // The spool is bounded. When it is full, the oldest messages stay, since they are the ones that

@@ -13,6 +13,7 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/dicomweb"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/query"
+	"github.com/asepsis/asepsis/prove/identity/identitytest"
 )
 
 func record(n uint64, at time.Time) instance.Record {
@@ -25,7 +26,7 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 	p, dial := newRepository(t)
 	r := newRoom(t, quick(p.addr), t.TempDir(), dial)
 	stop := runs(t, r)
-	until(t, "the connection", func() bool { return r.Status().State == "ok" })
+	identitytest.Wait(t, "the connection", func() bool { return r.Status().State == "ok" })
 	now := time.Now()
 	for n := uint64(1); n <= 100; n++ {
 		rec := record(n, now)
@@ -60,7 +61,7 @@ func TestAStudyIsTwoMessages(t *testing.T) {
 	r.Web(dicomweb.Activity{Service: "wado", Study: "1.2.3", Instances: 5, SOPClasses: []string{"1.2.840.10008.5.1.4.1.1.2"}, Status: 200, Sender: held.Sender})
 	r.Web(dicomweb.Activity{Service: "wado", Status: 451, Problem: "withheld", What: "1 of 2 instances", Sender: held.Sender})
 	stop()
-	until(t, "the last message", func() bool { return p.has("Application Stop") == 1 })
+	identitytest.Wait(t, "the last message", func() bool { return p.has("Application Stop") == 1 })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var got []string

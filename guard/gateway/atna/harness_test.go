@@ -25,17 +25,6 @@ import (
 	"github.com/asepsis/asepsis/wire/atna"
 )
 
-const patienceOfTests = 30 * time.Second
-
-func until(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patienceOfTests); !f(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patienceOfTests, what)
-		}
-	}
-}
-
 // repository is an audit repository with TLS: it keeps what comes.
 type repository struct {
 	t    *testing.T
@@ -185,7 +174,7 @@ func runs(t *testing.T, r *Room) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	until(t, "the room to begin", func() bool {
+	identitytest.Wait(t, "the room to begin", func() bool {
 		r.spool.mu.Lock()
 		defer r.spool.mu.Unlock()
 		return r.spool.flushed > 0 || r.spool.lost > 0

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/wire/atna"
 	"github.com/asepsis/asepsis/wire/syslog"
 )
@@ -30,9 +31,9 @@ func TestMessagesArriveInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, "the lag to end", func() bool { s := r.Status(); return s.State == "ok" && s.Lag == 0 })
+	identitytest.Wait(t, "the lag to end", func() bool { s := r.Status(); return s.State == "ok" && s.Lag == 0 })
 	stop()
-	until(t, "the last message", func() bool { return p.has("Application Stop") == 1 })
+	identitytest.Wait(t, "the last message", func() bool { return p.has("Application Stop") == 1 })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.got) != 502 || !strings.Contains(p.got[0], "Application Start") {
@@ -66,10 +67,10 @@ func TestARepositoryThatGoesAndComes(t *testing.T) {
 		}
 	}
 	send(0, 50)
-	until(t, "the first messages", func() bool { return p.has("1.2.3.49.9") > 0 })
+	identitytest.Wait(t, "the first messages", func() bool { return p.has("1.2.3.49.9") > 0 })
 	p.stop()
 	send(50, 100)
-	until(t, "the outage to be known", func() bool { s := r.Status(); return s.State == "degraded" && s.Lag >= 50 && s.Hint != "" })
+	identitytest.Wait(t, "the outage to be known", func() bool { s := r.Status(); return s.State == "degraded" && s.Lag >= 50 && s.Hint != "" })
 	// What waits survives a restart of the gateway.
 	stop()
 	r = newRoom(t, quick(p.addr), dir, dial)
@@ -79,7 +80,7 @@ func TestARepositoryThatGoesAndComes(t *testing.T) {
 	runs(t, r)
 	send(100, 150)
 	p.start()
-	until(t, "everything to be delivered", func() bool { s := r.Status(); return s.State == "ok" && s.Lag == 0 })
+	identitytest.Wait(t, "everything to be delivered", func() bool { s := r.Status(); return s.State == "ok" && s.Lag == 0 })
 	for n := range 150 {
 		if p.has(fmt.Sprintf("\"1.2.3.%d.9\"", n)) == 0 {
 			t.Errorf("message %d is lost", n)
@@ -106,7 +107,7 @@ func TestAConnectionThatBreaksLosesNothing(t *testing.T) {
 		}
 	})
 	group.Wait()
-	until(t, "everything to be delivered", func() bool { return r.Status().Lag == 0 })
+	identitytest.Wait(t, "everything to be delivered", func() bool { return r.Status().Lag == 0 })
 	for n := range 300 {
 		if p.has(fmt.Sprintf("\"1.2.3.%d.9\"", n)) == 0 {
 			t.Errorf("message %d is lost", n)
@@ -147,8 +148,8 @@ func TestAFullSpoolKeepsTheOldestAndTellsTheLoss(t *testing.T) {
 	r = newRoom(t, c, dir, dial)
 	runs(t, r)
 	p.start()
-	until(t, "the loss to be told", func() bool { return p.has("Audit Recording Stopped") == 1 })
-	until(t, "everything to be delivered", func() bool { s := r.Status(); return s.State == "ok" && s.Lag == 0 })
+	identitytest.Wait(t, "the loss to be told", func() bool { return p.has("Audit Recording Stopped") == 1 })
+	identitytest.Wait(t, "everything to be delivered", func() bool { s := r.Status(); return s.State == "ok" && s.Lag == 0 })
 	for n := range kept {
 		if p.has(fmt.Sprintf("\"1.2.3.%d.9\"", n)) != 1 {
 			t.Errorf("message %d arrived %d times", n, p.has(fmt.Sprintf("\"1.2.3.%d.9\"", n)))
@@ -156,7 +157,7 @@ func TestAFullSpoolKeepsTheOldestAndTellsTheLoss(t *testing.T) {
 	}
 	// There is room again, and again: what is delivered does not stay.
 	for n := range 200 {
-		until(t, "room", func() bool { return r.Transferred(transfer(1000+n)) == nil })
+		identitytest.Wait(t, "room", func() bool { return r.Transferred(transfer(1000+n)) == nil })
 	}
 }
 
@@ -169,7 +170,7 @@ func TestADeafRepositoryIsNoticed(t *testing.T) {
 	c.Timeout = 200 * time.Millisecond
 	r := newRoom(t, c, t.TempDir(), dial)
 	runs(t, r)
-	until(t, "the outage to be known", func() bool {
+	identitytest.Wait(t, "the outage to be known", func() bool {
 		s := r.Status()
 		return s.State == "degraded" && s.Lag > 0 && s.Why != "not connected yet"
 	})
@@ -180,7 +181,7 @@ func TestARepositoryThatIsSomebodyElse(t *testing.T) {
 	_, dial := newRepository(t) // of another site
 	r := newRoom(t, quick(p.addr), t.TempDir(), dial)
 	runs(t, r)
-	until(t, "the refusal", func() bool {
+	identitytest.Wait(t, "the refusal", func() bool {
 		s := r.Status()
 		return s.State != "ok" && strings.Contains(s.Why, p.addr) && s.Hint != ""
 	})
@@ -248,7 +249,7 @@ ruleset(name="audit") { action(type="omfile" file=%q template="raw") }
 		}
 	}
 	var lines []string
-	until(t, "rsyslog to write everything", func() bool {
+	identitytest.Wait(t, "rsyslog to write everything", func() bool {
 		b, _ := os.ReadFile(out)
 		lines = strings.Split(strings.TrimSpace(string(b)), "\n")
 		return len(lines) >= 101

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/asepsis/asepsis/platform/config"
+	"github.com/asepsis/asepsis/prove/identity/identitytest"
 )
 
 func pemOf(der []byte) *pem.Block { return &pem.Block{Type: "CERTIFICATE", Bytes: der} }
@@ -99,7 +100,7 @@ func TestAClosedSpoolTakesNothing(t *testing.T) {
 			}
 		})
 	}
-	until(t, "some messages", func() bool { return taken.Load() > 20 })
+	identitytest.Wait(t, "some messages", func() bool { return taken.Load() > 20 })
 	s.close()
 	group.Wait()
 	s, from, err := openSpool(s.dir, 1<<20)

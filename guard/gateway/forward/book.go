@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,25 +23,18 @@ const bookers = 32
 // ledgerWait is how long the ledger may take for one statement.
 const ledgerWait = 10 * time.Second
 
-// ledgerState is how the ledger is, as far as it was tried.
+// ledgerState is how the ledger is, as far as it was tried. While it does not record, owing alone tries it: neither
+// do all who write something down wait for it one after the other, nor is anything sent to find out.
 type ledgerState struct {
-	mu    sync.Mutex
-	err   error
-	until time.Time // not tried before, by what can wait
+	mu  sync.Mutex
+	err error
 }
 
-// down reports whether the ledger failed and it is not time to try again.
-func (l *ledgerState) down(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err != nil && now.Before(l.until)
-}
-
-func (l *ledgerState) failed(err error, now time.Time, retry time.Duration) (first bool) {
+func (l *ledgerState) failed(err error) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first = l.err == nil
-	l.err, l.until = err, now.Add(retry)
+	l.err = err
 	return first
 }
 
@@ -75,11 +70,13 @@ func (f *Forwarder) book(ctx context.Context, o *outcome) {
 		if err == nil {
 			v := instance.Delivery{Destination: d.cfg.Name, Route: routeOf(&rec, d.cfg.Name)}
 			o.delivered(&v)
-			entries, err = f.tell(ctx, &rec, &v) // what is not told is owed
-			never = errors.Is(err, errNever)
+			if f.ledger.why() == nil { // what is not told is owed
+				entries, err = f.tell(ctx, &rec, &v)
+				never = errors.Is(err, errNever)
+			}
 		}
 	}
-	for {
+	for tries := 1; ; tries++ {
 		var done instance.Delivery
 		rec, err := f.d.Vault.Change(ctx, o.it.number, func(r *instance.Record) error {
 			v := deliveryTo(r, d.cfg.Name)
@@ -112,8 +109,10 @@ func (f *Forwarder) book(ctx context.Context, o *outcome) {
 			d.lost(o.it)
 			return
 		}
-		f.log.Error("the journal cannot note what became of a delivery; it is tried again", "number", o.it.number, "destination", d.cfg.Name, "why", err)
-		if !sleep(ctx, 500*time.Millisecond) {
+		if tries == 1 {
+			f.log.Error("the journal cannot note what became of a delivery; it is tried again", "number", o.it.number, "destination", d.cfg.Name, "why", err)
+		}
+		if !sleep(ctx, backoff(500*time.Millisecond, 10*time.Second, tries)) {
 			o.slot = -1 // it stays in doubt
 			d.back(o.it)
 			return
@@ -181,10 +180,6 @@ func unwanted(err error) bool {
 // tell records the statements of a delivery. They depend on nothing but the record and the delivery, so that
 // they are the same when they are made again.
 func (f *Forwarder) tell(ctx context.Context, r *instance.Record, v *instance.Delivery) ([]instance.Entry, error) {
-	now := f.now()
-	if f.ledger.down(now) {
-		return nil, f.ledger.why()
-	}
 	ctx, cancel := context.WithTimeout(ctx, ledgerWait)
 	defer cancel()
 	var out []instance.Entry
@@ -196,18 +191,29 @@ func (f *Forwarder) tell(ctx context.Context, r *instance.Record, v *instance.De
 				f.log.Error("BUG: the ledger does not take a statement", "number", r.Number, "destination", v.Destination, "why", err)
 				return nil, errNever // telling it again would be no better
 			}
-			if first := f.ledger.failed(err, now, f.cfg.LedgerRetry); first {
+			if first := f.ledger.failed(err); first {
 				f.log.Error("the ledger does not record deliveries; routes that fail closed hold back, the others go on", "why", err, "hint", hintOf(err))
 			}
-			return nil, err
+			return nil, &unrecorded{err}
 		}
 		out = append(out, instance.Entry{Index: e.Index, Kind: string(s.Kind()), At: cmp.Or(e.Recorded, s.Predicate.Time), Destination: v.Destination})
 	}
+	f.records()
+	return out, nil
+}
+
+// unrecorded: the ledger as a whole does not record.
+type unrecorded struct{ err error }
+
+func (e *unrecorded) Error() string { return e.err.Error() }
+func (e *unrecorded) Unwrap() error { return e.err }
+
+// records notes that the ledger does.
+func (f *Forwarder) records() {
 	if f.ledger.works() {
 		f.log.Info("the ledger records deliveries again")
 		f.Wake()
 	}
-	return out, nil
 }
 
 // statements says what the ledger is told of a delivery.
@@ -264,40 +270,40 @@ func (f *Forwarder) owing(ctx context.Context) {
 	look := min(firstLook, f.cfg.LedgerRetry)
 	for sleep(ctx, look) {
 		look = min(2*look, f.cfg.LedgerRetry)
-		if f.ledger.why() != nil && f.d.LedgerReady != nil {
+		down := f.ledger.why() != nil
+		if down && f.d.LedgerReady != nil {
 			if err := f.d.LedgerReady(ctx); err != nil {
-				f.ledger.failed(err, f.now(), f.cfg.LedgerRetry+time.Second)
+				f.ledger.failed(err)
 				continue
 			}
-			if f.owes() == 0 && f.ledger.works() { // nothing is there to try it with
-				f.Wake()
-			}
 		}
-		for _, d := range f.dests {
-			d.mu.Lock()
-			list := make([]uint64, 0, len(d.owed))
-			for n := range d.owed {
-				list = append(list, n)
-			}
-			d.mu.Unlock()
-			for _, n := range list {
-				if err := f.pay(ctx, d, n); err != nil {
-					break
-				}
-			}
+		if f.payAll(ctx) && down { // also where nothing is there to try it with
+			f.records()
 		}
 	}
 }
 
-// owes counts what the ledger is still to be told.
-func (f *Forwarder) owes() int {
-	n := 0
+// payAll tells the ledger all that it was not told. It reports whether the ledger has not failed meanwhile: a record that
+// cannot be read or written is passed over.
+func (f *Forwarder) payAll(ctx context.Context) bool {
 	for _, d := range f.dests {
 		d.mu.Lock()
-		n += len(d.owed)
+		list := slices.Sorted(maps.Keys(d.owed))
 		d.mu.Unlock()
+		var unpaid error
+		for _, n := range list {
+			err := f.pay(ctx, d, n)
+			var no *unrecorded
+			if errors.As(err, &no) || ctx.Err() != nil {
+				return false
+			}
+			unpaid = cmp.Or(unpaid, err)
+		}
+		if unpaid != nil {
+			d.log.Warn("a delivery that the ledger was not told cannot be told; it is tried again", "why", unpaid)
+		}
 	}
-	return n
+	return true
 }
 
 // pay tells the ledger of one delivery.

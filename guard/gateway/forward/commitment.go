@@ -48,6 +48,7 @@ type commits struct {
 	dialer  func() (*dicomnet.Dialer, error)
 	stay    time.Duration           // how long an association is kept for the report
 	waiting map[uint64]time.Time    // delivered; when they are to be asked for
+	since   map[uint64]time.Time    // of those and the ones that were asked for: when they began to wait
 	open    map[string]*transaction // by transaction UID
 	asked   map[uint64]string       // transaction of an instance
 }
@@ -61,10 +62,13 @@ type transaction struct {
 
 func (c *commits) init() {
 	c.stay = commitStay
-	c.waiting, c.open, c.asked = map[uint64]time.Time{}, map[string]*transaction{}, map[uint64]string{}
+	c.waiting, c.since, c.open, c.asked = map[uint64]time.Time{}, map[uint64]time.Time{}, map[string]*transaction{}, map[uint64]string{}
 }
 
-func (c *commits) add(number uint64, at time.Time) {
+func (c *commits) add(number uint64, at, now time.Time) {
+	if _, ok := c.since[number]; !ok {
+		c.since[number] = earlier(at, now)
+	}
 	if _, ok := c.asked[number]; !ok {
 		c.waiting[number] = at
 	}
@@ -76,6 +80,7 @@ func (c *commits) forget(number uint64, stays bool) {
 		return
 	}
 	delete(c.waiting, number)
+	delete(c.since, number)
 	if uid, ok := c.asked[number]; ok {
 		delete(c.asked, number)
 		if t := c.open[uid]; t != nil {
@@ -140,11 +145,18 @@ func (d *destination) committing(ctx context.Context) {
 		dialer := d.commit.dialer
 		d.mu.Unlock()
 		if len(list) == 0 || idle || dialer == nil {
+			d.asks.withdraw()
+			continue
+		}
+		if !d.asks.enter(now, false) {
 			continue
 		}
 		err := d.ask(ctx, dialer, list)
-		if d.full(err) {
-			continue // what is sent has the association, and gives it back when there is a pause
+		var none *unconnected
+		full := errors.As(err, &none) && d.asks.refused(d.f.now(), err, false)
+		d.asks.leave(d.f.now())
+		if full {
+			continue // what is sent has the association, and gives it back
 		}
 		if err != nil && ctx.Err() == nil {
 			d.log.Warn("the destination cannot be asked for storage commitment; it is asked again", "why", err, "hint", hintOf(err))
@@ -165,7 +177,14 @@ func (d *destination) ask(ctx context.Context, open func() (*dicomnet.Dialer, er
 	for _, n := range list {
 		rec, err := d.f.d.Vault.Get(ctx, n)
 		if err != nil && !errors.Is(err, instance.ErrNotFound) {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			d.log.Warn("an instance cannot be read from the journal; storage commitment is asked for the others", "number", n, "why", err)
+			d.mu.Lock()
+			d.commit.waiting[n] = d.f.now().Add(d.cfg.CommitWithin)
+			d.mu.Unlock()
+			continue
 		}
 		v := deliveryTo(&rec, d.cfg.Name)
 		if err != nil || v == nil || v.State != instance.Delivered {
@@ -195,7 +214,7 @@ func (d *destination) ask(ctx context.Context, open func() (*dicomnet.Dialer, er
 	})
 	a, err := dialer.Dial(ctx, d.cfg.Address)
 	if err != nil {
-		return err
+		return &unconnected{err}
 	}
 	pc, err := a.Info().Select(dicom.UIDStorageCommitmentPush, false)
 	if err != nil {
@@ -234,8 +253,12 @@ func (d *destination) ask(ctx context.Context, open func() (*dicomnet.Dialer, er
 		return err
 	}
 	d.mu.Lock()
-	stay := time.NewTimer(d.commit.stay)
+	stays := d.commit.stay
 	d.mu.Unlock()
+	if d.asks.at.isFull(d.f.now()) {
+		stays = min(stays, d.f.d.turn)
+	}
+	stay := time.NewTimer(stays)
 	defer stay.Stop()
 	select {
 	case <-t.done:

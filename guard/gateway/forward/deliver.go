@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/dicomnet"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
@@ -22,7 +23,6 @@ import (
 type outcome struct {
 	d      *destination
 	it     *item
-	worker int
 	slot   int // in the flight file; -1: none
 	at     time.Time
 	answer Answer
@@ -41,46 +41,49 @@ type form struct {
 	close       func()
 }
 
-// deliver sends one instance. It returns nil where nothing is to be written down.
-func (d *destination) deliver(ctx context.Context, s Sender, it *item, worker int) *outcome {
+// deliver sends one instance. It returns nil where nothing is to be written down, and whether the association is gone.
+func (d *destination) deliver(ctx context.Context, s Sender, it *item) (o *outcome, lost bool) {
 	v := d.f.d.Vault
 	rec, err := v.Get(ctx, it.number)
 	if errors.Is(err, instance.ErrNotFound) {
 		d.lost(it)
-		return nil
+		return nil, false
 	}
 	if err != nil {
-		if ctx.Err() == nil {
-			d.log.Warn("an instance cannot be read from the journal", "number", it.number, "why", err)
+		if it.unread++; it.unread == 1 && ctx.Err() == nil {
+			d.log.Warn("an instance cannot be read from the journal; it is tried again", "number", it.number, "why", err)
 		}
-		d.later(it, time.Second)
-		return nil
+		d.later(it, backoff(time.Second, max(d.cfg.BackoffMax, time.Second), it.unread))
+		return nil, false
 	}
+	it.unread = 0
 	to := deliveryTo(&rec, d.cfg.Name)
 	if to == nil || to.State != instance.Waiting || rec.State != instance.Accepted && rec.State != instance.Released {
 		d.lost(it)
-		return nil
+		return nil, false
 	}
-	o := &outcome{d: d, it: it, worker: worker, slot: -1, at: d.f.now().UTC()}
-	if d.cfg.Age > 0 && o.at.Sub(rec.Received) > d.cfg.Age {
+	o = &outcome{d: d, it: it, slot: -1, at: d.f.now().UTC()}
+	if d.cfg.Age > 0 && it.waited(d.cfg.Age) > d.cfg.Age {
 		why := to.Why
 		if why == "" {
 			why = d.reason()
 		}
 		o.err = &failure{class: permanent, err: fmt.Errorf("it has waited longer than %v: %s", d.cfg.Age, why)}
-		return o
+		return o, false
 	}
 	f, err := d.prepare(ctx, &rec)
 	if err != nil {
 		if ctx.Err() != nil {
 			d.back(it)
-			return nil
+			return nil, false
 		}
 		o.err = asFailure(err, transient)
 		if errors.Is(err, instance.ErrFull) { // of the copy that is made for the destination
-			o.err.class = unreachable
+			d.failed(o.err)
+			d.back(it)
+			return nil, false
 		}
-		return d.settled(o)
+		return o, false
 	}
 	defer f.close()
 	o.form = *f
@@ -99,7 +102,7 @@ func (d *destination) deliver(ctx context.Context, s Sender, it *item, worker in
 	case ctx.Err() != nil:
 		o.landed() // the gateway is being stopped; it is sent again
 		d.back(it)
-		return nil
+		return nil, false
 	case errors.As(err, &damaged):
 		o.err = &failure{class: permanent, err: damaged, hint: hintOf(damaged)}
 	case errors.As(err, &unread): // no fault of the destination's
@@ -111,7 +114,10 @@ func (d *destination) deliver(ctx context.Context, s Sender, it *item, worker in
 			o.err, o.answer.Status = nil, 0x0111
 		}
 	}
-	return d.settled(o)
+	// What was answered without a status, or not at all, ended the association; but that a context was refused did not.
+	var refused *dicomnet.ContextError
+	lost = o.err != nil && o.err.status == "" && !errors.As(o.err, &refused)
+	return d.settled(o), lost
 }
 
 const statusDuplicate = "0x0111"
@@ -126,11 +132,15 @@ func (d *destination) settled(o *outcome) *outcome {
 		if o.err.status != "" {
 			// It may be this one alone: another is tried first.
 			d.failed(o.err)
-			d.later(o.it, d.cfg.BackoffMax)
+			o.it.noRoom++
+			after := d.cfg.BackoffMax
+			if d.f.urgent(o.it.theatre) {
+				after = backoff(min(urgentBackoff, after), after, o.it.noRoom)
+			}
+			d.later(o.it, after)
 			return nil
 		}
-		if !d.crowded(o.worker) {
-			d.full(o.err)
+		if !d.crowded(o.err.err) {
 			d.failed(o.err)
 		}
 		d.back(o.it)
@@ -259,7 +269,7 @@ func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, e
 			return nil, err
 		}
 		sum := &summing{w: draft, h: sha256.New()}
-		altered, err := step.Transform(sum, in, f.syntax)
+		altered, err := transform(step, sum, in, f.syntax)
 		if err != nil {
 			draft.Discard()
 			return nil, copyFailure(err, in, sum)
@@ -290,6 +300,16 @@ func (d *destination) prepare(ctx context.Context, r *instance.Record) (*form, e
 		}
 	}
 	return f, nil
+}
+
+// transform runs a step. One instance that makes it panic does not end the gateway, again and again.
+func transform(step instance.Transformer, dst io.Writer, src io.Reader, syntax string) (a instance.Altered, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("BUG: %T", p) // the value may hold what was read
+		}
+	}()
+	return step.Transform(dst, src, syntax)
 }
 
 // copyFailure says what it means that a copy for a destination was not made: it is the instance's fault only

@@ -22,16 +22,19 @@ type destination struct {
 	open func() (Sender, error)
 	log  *slog.Logger
 
+	party *party // its senders, at its system
+	asks  *party // its questions about storage commitment
+
 	mu      sync.Mutex
 	changed chan struct{} // closed when there may be something to do
+	workers []worker
+	probe   time.Time // when the last try began after a failure; zero: none is under way
 	q       *queue
 	dead    map[uint64]bool
 	owed    map[uint64]bool // delivered, and the ledger does not know yet
 	commit  commits
 	paused  bool
 	rest    time.Time // nothing is sent before
-	most    int       // associations that it lets have, until then; 0: as many as are configured
-	until   time.Time
 	fails   int       // in a row
 	since   time.Time // of the first of them
 	why     string
@@ -42,8 +45,20 @@ type destination struct {
 	rate    rate
 }
 
+// worker is how one of a destination's workers is.
+type worker struct {
+	busy  bool
+	open  bool // it has an association, or may have
+	tries bool // what it sends is the try after a failure
+}
+
 func (f *Forwarder) destination(c Destination) (*destination, error) {
-	d := &destination{f: f, cfg: c, log: f.log.With("destination", c.Name), changed: make(chan struct{}), q: newQueue(), dead: map[uint64]bool{}, owed: map[uint64]bool{}}
+	d := &destination{f: f, cfg: c, log: f.log.With("destination", c.Name), changed: make(chan struct{}), workers: make([]worker, c.Associations), q: newQueue(2 * c.BackoffMax), dead: map[uint64]bool{}, owed: map[uint64]bool{}}
+	at := &system{turn: f.d.turn}
+	if c.Kind == KindDIMSE {
+		at = f.system(c.Address)
+	}
+	d.party, d.asks = at.party(d.signal), at.party(nil)
 	d.commit.init()
 	if c.Deid != "" {
 		if f.d.Deid == nil {
@@ -87,10 +102,18 @@ func (d *destination) seen(r *instance.Record, v *instance.Delivery, alive bool)
 			d.owed[n] = true
 		}
 		if d.cfg.Commitment {
-			d.commit.add(n, v.Next)
+			now := d.f.now()
+			d.commit.add(n, earlier(v.Next, now.Add(d.cfg.CommitWithin)), now)
 			d.signalLocked()
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // recorded reports whether the ledger knows of the delivery.
@@ -115,32 +138,71 @@ func (d *destination) signalLocked() {
 const pause = 30 * time.Second
 
 // next gives worker i something to send, or says how long to wait and on what.
-func (d *destination) next(i int) (it *item, wait time.Duration, changed chan struct{}) {
+func (d *destination) next(i int, open bool) (it *item, wait time.Duration, changed chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.f.now()
+	if d.workers[i].tries {
+		d.probe = time.Time{}
+		d.signalLocked()
+	}
+	d.workers[i] = worker{open: open}
 	changed, wait = d.changed, pause
 	if d.paused {
+		d.party.withdraw()
 		return nil, wait, changed
 	}
-	if now.Before(d.rest) {
-		return nil, d.rest.Sub(now), changed
+	if rest := d.resting(now); rest > 0 {
+		return nil, rest, changed
 	}
 	if later := d.q.due(now); !later.IsZero() {
 		wait = min(wait, max(later.Sub(now), time.Millisecond))
 	}
-	// After a failure one tries. Otherwise there are as many at work as have something to do.
-	if d.most > 0 && now.After(d.until) {
-		d.most = 0
+	// There are as many at work as have something to do: first those that have an association.
+	before := 0
+	for j, w := range d.workers {
+		if !w.busy && (w.open && !open || w.open == open && j < i) {
+			before++
+		}
 	}
-	if i > 0 && (d.fails > 0 || d.q.ready <= i || d.most > 0 && i >= d.most) {
+	if d.q.ready <= before {
 		return nil, wait, changed
 	}
-	down := d.f.ledger.down(now)
-	if down {
-		wait = min(wait, d.f.cfg.LedgerRetry)
+	// After a failure one tries, and another where that one takes long.
+	if d.fails > 0 && !d.probe.IsZero() {
+		if long := tryLong - now.Sub(d.probe); long > 0 {
+			return nil, min(wait, long), changed
+		}
 	}
-	return d.q.take(d.f.urgent, down), wait, changed
+	if it = d.q.peek(d.f.urgent, d.f.ledger.why() != nil); it == nil {
+		d.party.withdraw()
+		return nil, wait, changed
+	}
+	if !open && !d.party.enter(now, d.f.urgent(it.theatre)) {
+		return nil, min(wait, look), changed
+	}
+	d.workers[i] = worker{busy: true, open: true, tries: d.fails > 0}
+	if d.fails > 0 {
+		d.probe = now
+	}
+	return d.q.given(it), wait, changed
+}
+
+// tryLong is how long one tries alone whether a destination works again.
+const tryLong = 10 * time.Second
+
+// resting is how long nothing is to be sent yet. What is urgent does not wait for a rest that was begun
+// without it. Precondition: mu is held.
+func (d *destination) resting(now time.Time) time.Duration {
+	rest := d.rest.Sub(now)
+	if rest <= 0 {
+		return 0
+	}
+	if rest > urgentBackoff+urgentBackoff/4 && d.q.urgents(d.f.urgent) > 0 {
+		rest = backoff(urgentBackoff, urgentBackoff, 1)
+		d.rest = now.Add(rest)
+	}
+	return min(rest, urgentBackoff) // a case may begin, of which nobody is told
 }
 
 // work is one worker: it has one association, or one HTTP connection, at most.
@@ -150,16 +212,19 @@ func (d *destination) work(ctx context.Context, i int) {
 		if s != nil {
 			_ = s.Close()
 			s = nil
+			d.party.leave(d.f.now())
 		}
 	}
 	defer closing()
 	used := time.Now()
 	for ctx.Err() == nil {
-		it, wait, changed := d.next(i)
+		it, wait, changed := d.next(i, s != nil)
 		if it == nil {
 			if s != nil {
 				if rest := d.linger() - time.Since(used); rest <= 0 {
 					closing()
+					d.signal() // another of its workers may want it
+					continue
 				} else {
 					wait = min(wait, rest)
 				}
@@ -176,17 +241,31 @@ func (d *destination) work(ctx context.Context, i int) {
 		if s == nil {
 			var err error
 			if s, err = d.open(); err != nil {
+				d.party.leave(d.f.now())
 				d.failed(&failure{class: unreachable, err: err, hint: hintOf(err)})
 				d.back(it)
 				continue
 			}
 		}
-		o := d.deliver(ctx, s, it, i)
+		urgent := d.f.urgent(it.theatre)
+		o, lost := d.deliver(ctx, s, it)
 		used = time.Now()
+		if lost || d.party.over(d.f.now(), urgent) {
+			closing()
+			d.signal()
+		}
 		if o != nil {
 			d.f.books <- o
 		}
 	}
+}
+
+// linger is how long an association is kept without work.
+func (d *destination) linger() time.Duration {
+	if d.party.at.isFull(d.f.now()) {
+		return 0
+	}
+	return d.cfg.Linger
 }
 
 // back returns an item that was not sent, without prejudice.
@@ -204,20 +283,14 @@ func (d *destination) lost(it *item) {
 	d.q.remove(it.number)
 }
 
-// fewer is how long a destination that let the gateway have fewer associations is asked for no more.
-const fewer = time.Minute
-
-// crowded notes that worker i could not have an association while others of the destination work: it is not down,
-// it only has no more. False: it is down.
-func (d *destination) crowded(i int) bool {
+// crowded notes that another association could not be had while there are others: the destination is not down, it
+// only has no more of them. False: it is down.
+func (d *destination) crowded(err error) bool {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	now := d.f.now()
-	if i == 0 || d.fails > 0 || now.Sub(d.success) > fewer {
-		return false
-	}
-	d.most, d.until = i, now.Add(fewer)
-	return true
+	works := d.fails == 0 && now.Sub(d.success) <= fewer
+	d.mu.Unlock()
+	return d.party.refused(now, err, works)
 }
 
 // failed notes that the destination as a whole does not work.
@@ -271,6 +344,7 @@ func (d *destination) works(took bool) {
 		d.success, d.why, d.hint = d.f.now(), "", ""
 		d.sent++
 		d.q.trust(d.success)
+		d.party.works(d.success)
 		d.rate.add(d.success)
 	}
 }
@@ -287,14 +361,14 @@ func (r *rate) add(now time.Time) {
 }
 
 func (r *rate) advance(to int64) {
-	if to-r.at >= 60 || r.at == 0 {
+	if to-r.at >= 60 || to < r.at { // the clock was set back
 		r.seconds = [60]uint32{}
 	} else {
 		for s := r.at + 1; s <= to; s++ {
 			r.seconds[s%60] = 0
 		}
 	}
-	r.at = max(r.at, to)
+	r.at = to
 }
 
 func (r *rate) perSecond(now time.Time) float64 {

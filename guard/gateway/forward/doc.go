@@ -34,6 +34,16 @@
 // counted against an instance only where the destination took others meanwhile. What was given up
 // keeps its bytes, is a matter for a person, and is tried again when the destination is told to retry.
 //
+// Age is the time that the gateway ran: a clock that is set, or a gateway that was off, gives nothing up that was not
+// tried for a third of it since. While the ledger does not record, nothing is sent on routes that fail closed to find
+// out whether it does again.
+//
+// # Liveness
+//
+// One instance that takes long, or an association that hangs, holds up no other where there is another association, and is
+// ended by Timeouts. Systems that serve few associations are shared in turns by the destinations that have their address.
+// What fails again and again is tried less often, and told once.
+//
 // # Storage commitment
 //
 // Where the destination is asked for it, a delivery is complete when the destination has taken

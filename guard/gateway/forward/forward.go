@@ -3,6 +3,7 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ type Deps struct {
 	Case func(theatre string) bool
 	// Open makes the sender of a destination, for tests and other kinds; nil: by its kind.
 	Open func(d Destination) (Sender, error)
+	// Passes says of a route that is none of Config.Routes whether it lets pass what the ledger could not see; nil: none does.
+	Passes func(route string) bool
 	// Sent is told of every delivery that succeeded, from several goroutines; nil: nobody.
 	Sent func(r instance.Record, d instance.Delivery)
 	// Dir is where it is remembered what is paused and what is being sent. "": it is not.
@@ -46,6 +49,8 @@ type Deps struct {
 	Software string // "asepsis/gateway 1.2.3"
 	Log      *slog.Logger
 	Now      func() time.Time
+
+	turn, drain time.Duration // other than the constants, for tests
 }
 
 // Forwarder is the room.
@@ -58,10 +63,11 @@ type Forwarder struct {
 	byName map[string]*destination
 	routes []*route
 
+	systems map[string]*system // by address
+
 	books  chan *outcome
 	flight *flight
 	ledger ledgerState
-	full   full
 
 	steering sync.Mutex // one writes down what is paused at a time
 
@@ -93,10 +99,11 @@ func New(cfg Config, d Deps) (*Forwarder, error) {
 	if d.Name == "" {
 		d.Name = "gateway"
 	}
+	d.turn, d.drain = cmp.Or(d.turn, turn), cmp.Or(d.drain, drain)
 	if d.Software == "" {
 		d.Software = "asepsis/gateway"
 	}
-	f := &Forwarder{cfg: cfg, d: d, log: d.Log, now: d.Now, byName: map[string]*destination{}, books: make(chan *outcome, 4*bookers), orphans: orphans{of: map[string]map[uint64]orphan{}}}
+	f := &Forwarder{cfg: cfg, d: d, log: d.Log, now: d.Now, byName: map[string]*destination{}, systems: map[string]*system{}, books: make(chan *outcome, 4*bookers), orphans: orphans{of: map[string]map[uint64]orphan{}}}
 	paused, err := f.readPaused()
 	if err != nil {
 		return nil, err
@@ -144,13 +151,22 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	}
 	if f.d.LedgerReady != nil {
 		if err := f.d.LedgerReady(ctx); err != nil {
-			f.ledger.failed(err, f.now(), f.cfg.LedgerRetry+time.Second)
+			f.ledger.failed(err)
 		}
 	}
 	// Bookkeeping outlives the senders: what was sent is written down.
+	// Not for ever: a journal that fails must not keep the senders, who wait to be written down, from ending.
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	var booking, sending sync.WaitGroup
+	var booking, sending, limit sync.WaitGroup
+	limit.Go(func() {
+		select {
+		case <-ctx.Done():
+			sleep(inner, f.d.drain)
+			cancel()
+		case <-inner.Done():
+		}
+	})
 	for range bookers {
 		booking.Go(func() { f.booking(inner) })
 	}
@@ -170,10 +186,10 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	f.mu.Lock()
 	f.ready = false
 	f.mu.Unlock()
-	late := time.AfterFunc(drain, cancel)
-	defer late.Stop()
 	close(f.books)
 	booking.Wait()
+	cancel()
+	limit.Wait()
 	return nil
 }
 

@@ -338,9 +338,7 @@ func TestTheTheatreWithACaseGoesFirstNewestStudyFirst(t *testing.T) {
 	want[5] = b.bring(12, in("OR-2", 6)).SOPInstance
 	want[0], want[1], want[2] = first.SOPInstance, second.SOPInstance, want[1]
 	b.cases.Store("OR-3", true)
-	if s := b.f.Destinations()[0]; s.Urgent != 3 {
-		t.Errorf("%+v", s)
-	}
+	gatewaytest.Until(t, "three are urgent", func() bool { return b.f.Destinations()[0].Urgent == 3 }) // what came before it began is read when it does
 	if err := b.f.Steer("pacs", ActionResume); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,12 @@ type item struct {
 	received time.Time
 	next     time.Time
 	attempts int
-	took     uint64 // what the destination had taken when it was interrupted over this one last
-	doubted  bool   // an association broke over it, and the destination has taken nothing since
+	took     uint64        // what the destination had taken when it was interrupted over this one last
+	doubted  bool          // an association broke over it, and the destination has taken nothing since
+	noRoom   int           // how often in a row the destination had no room for it
+	unread   int           // how often in a row the journal could not give its record
+	before   time.Duration // how long it had waited when it came into the queue, by the clock
+	since    time.Time     // when it did; never set, so that it is measured from whatever the clock is set to
 
 	state itemState
 	in    *group // where it is ready, else nil
@@ -50,6 +54,8 @@ type queue struct {
 	pairs  map[pair]int   // what is there, taken or not
 	places map[string]int // the same, by theatre
 	byAge  numberHeap     // all, and some that are gone
+
+	longest time.Duration // that something waits for its next attempt
 }
 
 // groupKey tells apart what may be sent now and what first.
@@ -80,8 +86,8 @@ type study struct {
 	n      int
 }
 
-func newQueue() *queue {
-	return &queue{items: map[uint64]*item{}, groups: map[groupKey]*group{}, doubts: map[uint64]*item{}, pairs: map[pair]int{}, places: map[string]int{}}
+func newQueue(longest time.Duration) *queue {
+	return &queue{longest: longest, items: map[uint64]*item{}, groups: map[groupKey]*group{}, doubts: map[uint64]*item{}, pairs: map[pair]int{}, places: map[string]int{}}
 }
 
 // put adds a delivery or notes what changed of it.
@@ -91,7 +97,7 @@ func (q *queue) put(r *instance.Record, d *instance.Delivery, theatre string, op
 		if theatre == "" {
 			theatre = r.Sender.Theatre
 		}
-		it = &item{number: r.Number, study: r.Study, theatre: theatre, class: r.SOPClass, syntax: r.TransferSyntax, bytes: r.Bytes, received: r.Received}
+		it = &item{before: now.Sub(r.Received), since: time.Now(), number: r.Number, study: r.Study, theatre: theatre, class: r.SOPClass, syntax: r.TransferSyntax, bytes: r.Bytes, received: r.Received}
 		q.items[r.Number] = it
 		q.bytes += it.bytes
 		q.pairs[pair{it.class, it.syntax}]++
@@ -103,9 +109,23 @@ func (q *queue) put(r *instance.Record, d *instance.Delivery, theatre string, op
 	if it.state == taken {
 		return // whoever has it brings it back
 	}
+	if it.state == delayed && it.next.Equal(d.Next) {
+		it.open = open
+		return // it is where it belongs
+	}
 	q.unready(it)
 	it.next, it.open = d.Next, open
+	if late := it.next.Sub(now); late > q.longest && late < held { // written down by a clock that was ahead
+		it.next = now.Add(q.longest)
+	}
 	q.place(it, now)
+}
+
+// waited is how long an item has waited, for what waits at most age. Of the time before it came into the queue, which
+// is when the gateway started, it was retried, or it arrived, two thirds of age count at most: the clock may have
+// been set since, and nothing was tried while the gateway was down.
+func (it *item) waited(age time.Duration) time.Duration {
+	return min(max(it.before, 0), age-age/3) + time.Since(it.since)
 }
 
 // place puts an item that nobody has where it belongs.
@@ -204,18 +224,23 @@ func (q *queue) stale(t timed) bool {
 	return t.it.state != delayed || !t.it.next.Equal(t.at) || q.items[t.it.number] != t.it
 }
 
-// take gives out the next delivery, nil when none is ready. With onlyOpen those of routes that
+// peek returns the next delivery, nil when none is ready. With onlyOpen those of routes that
 // fail closed stay. What is doubted comes after all else, urgent or not: it is not tried again before
 // another was.
-func (q *queue) take(urgent func(theatre string) bool, onlyOpen bool) *item {
+func (q *queue) peek(urgent func(theatre string) bool, onlyOpen bool) *item {
 	first := q.first(urgent, onlyOpen, false)
 	if first == nil && len(q.doubts) > 0 {
 		first = q.first(urgent, onlyOpen, true)
 	}
-	if first == nil {
-		return nil
+	return first
+}
+
+// take gives out the next delivery.
+func (q *queue) take(urgent func(theatre string) bool, onlyOpen bool) *item {
+	if first := q.peek(urgent, onlyOpen); first != nil {
+		return q.given(first)
 	}
-	return q.given(first)
+	return nil
 }
 
 func (q *queue) first(urgent func(theatre string) bool, onlyOpen, doubted bool) *item {

@@ -18,7 +18,7 @@ func nobodyUrgent(string) bool { return false }
 func TestTheQueueGivesWhatIsDueInItsOrder(t *testing.T) {
 	for seed := range uint64(8) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		q := newQueue()
+		q := newQueue(held)
 		now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 		type model struct {
 			next    time.Time
@@ -117,7 +117,7 @@ func TestTheQueueGivesWhatIsDueInItsOrder(t *testing.T) {
 }
 
 func TestUrgentItemsGoFirstNewestStudyFirst(t *testing.T) {
-	q := newQueue()
+	q := newQueue(held)
 	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	put := func(n uint64, theatre, study string, minute int) {
 		q.put(&instance.Record{Number: n, Study: study, Received: now.Add(time.Duration(minute) * time.Minute)}, &instance.Delivery{}, theatre, true, now)
@@ -142,7 +142,7 @@ func TestUrgentItemsGoFirstNewestStudyFirst(t *testing.T) {
 }
 
 func TestOneOfAnotherTheatreGoesBeforeAnUrgentOneThatIsDoubted(t *testing.T) {
-	q := newQueue()
+	q := newQueue(held)
 	now := time.Now()
 	for n, theatre := range []string{1: "OR-3", 2: "OR-3", 3: "OR-1"} {
 		if n > 0 {
@@ -175,7 +175,7 @@ func TestOneOfAnotherTheatreGoesBeforeAnUrgentOneThatIsDoubted(t *testing.T) {
 }
 
 func TestTheQueueForgetsWhatWasTakenThoughSomethingIsStuck(t *testing.T) {
-	q := newQueue()
+	q := newQueue(held)
 	now := time.Now()
 	put := func(n uint64, next time.Time) {
 		q.put(&instance.Record{Number: n, Study: "s", Received: now}, &instance.Delivery{Next: next}, "OR-1", true, now)

@@ -64,8 +64,10 @@ func (f *Forwarder) Route(r instance.Record, a instance.Arrival, h instance.Head
 
 // Open reports whether a route lets pass what ledger or firewall could not see.
 func (f *Forwarder) Open(name string) bool {
-	r := f.routeNamed(name)
-	return r != nil && r.Fail == FailOpen
+	if r := f.routeNamed(name); r != nil {
+		return r.Fail == FailOpen
+	}
+	return f.d.Passes != nil && f.d.Passes(name)
 }
 
 func (f *Forwarder) routeNamed(name string) *route {

@@ -212,10 +212,10 @@ func (f *Forwarder) Matters() []standing.Matter {
 	return out
 }
 
-// late counts what was delivered long ago and not reported on.
+// late counts what was delivered long ago and not reported on, however often it was asked for since.
 func (c *commits) late(now time.Time, within time.Duration) int {
 	n := 0
-	for _, at := range c.waiting {
+	for _, at := range c.since {
 		if now.Sub(at) > 2*within {
 			n++
 		}

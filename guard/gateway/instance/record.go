@@ -147,7 +147,7 @@ type Vault interface {
 	Open(ctx context.Context, number uint64) (Content, error)
 	// BySOP returns the records with a SOP instance UID that are not Refused, oldest first.
 	BySOP(ctx context.Context, uid string) ([]Record, error)
-	// List returns records, newest first.
+	// List returns records, newest first. ErrIndexing where it cannot be said yet which there are.
 	List(ctx context.Context, q Query) ([]Record, error)
 	// Change changes a record durably: change is given it as it is, and what it leaves is
 	// kept unless it returns an error, which Change returns then. Number, digests and sender
@@ -180,8 +180,9 @@ type Draft interface {
 
 // Query asks for records. Zero fields ask for nothing.
 type Query struct {
-	// SOPInstance is the UID under which an instance came, or one under which it was forwarded.
-	Study, SOPInstance, Device, Destination string
+	// SOPInstance is the UID under which an instance came, or one under which it was forwarded. Study and
+	// Series are those with which it came.
+	Study, Series, SOPInstance, Device, Destination string
 	// SHA256 is of a data set as it came or was forwarded, in hexadecimal.
 	SHA256   string
 	States   []State

@@ -48,6 +48,7 @@ type history struct {
 	swept  time.Time // when old records were deleted
 
 	failing atomic.Bool // it was said that it cannot be used
+	failed  time.Time   // when that was, guarded by owing
 }
 
 const historySchema = `
@@ -60,8 +61,8 @@ CREATE INDEX IF NOT EXISTS records_device ON records (device, number);
 CREATE TABLE IF NOT EXISTS names (key INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (key, number)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS naming (below INTEGER NOT NULL) STRICT`
 
-// historyVersion is 2 since records are found by their names.
-const historyVersion = 2
+// historyVersion is 2 since records are found by their names, 3 since by their series too.
+const historyVersion = 3
 
 // openHistory opens the file, or makes it. room gives up what is held back of the disk, and says whether
 // there was any: to be opened, too, a database needs some.
@@ -382,6 +383,9 @@ func (h *history) suspect(err error) {
 		}
 	}
 	if !h.failing.Swap(true) {
+		h.owing.Lock()
+		h.failed = h.now()
+		h.owing.Unlock()
 		h.log.Warn("the journal's history cannot be used; its records stay in the log", "error", err)
 	}
 }
@@ -400,4 +404,14 @@ func (h *history) forgot(now time.Time, n int64) {
 	h.owing.Lock()
 	defer h.owing.Unlock()
 	h.swept = now
+}
+
+// fails is since when the history cannot be used; zero when it can.
+func (h *history) fails() time.Time {
+	if !h.failing.Load() {
+		return time.Time{}
+	}
+	h.owing.Lock()
+	defer h.owing.Unlock()
+	return h.failed
 }

@@ -5,10 +5,11 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
-// The history finds a record by any of its names: the table names has their keys. The table naming has a row
+// The history finds a record by any of its names, and by its series: the table names has their keys. The table naming has a row
 // while records that an earlier version wrote, those with numbers below it, are not there yet.
 
 const (
@@ -25,7 +26,8 @@ func (h *history) prepare() error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, do := range []string{historySchema, "INSERT INTO naming SELECT max(number) + 1 FROM records HAVING count(*) > 0", "PRAGMA user_version = 2"} {
+	// What an earlier version had not indexed yet is among what this one has to.
+	for _, do := range []string{historySchema, "DELETE FROM naming", "INSERT INTO naming SELECT max(number) + 1 FROM records HAVING count(*) > 0", fmt.Sprintf("PRAGMA user_version = %d", historyVersion)} {
 		if _, err := tx.Exec(do); err != nil {
 			return err
 		}
@@ -142,7 +144,7 @@ func (b *body) unname(ctx context.Context, tx *sql.Tx) error {
 }
 
 // forget deletes records that are older than their time, with their names, some at once.
-func (h *history) forget(ctx context.Context, before time.Time) (int64, error) {
+func (h *history) forget(ctx context.Context, before, now time.Time) (int64, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.dbw == nil {
@@ -153,8 +155,8 @@ func (h *history) forget(ctx context.Context, before time.Time) (int64, error) {
 		return 0, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	// Numbers grow with time: the oldest are the first.
-	list, err := bodies(ctx, tx, "SELECT number, body FROM (SELECT number, received, body FROM records ORDER BY number LIMIT ?) WHERE received < ?", nameBatch, before.UnixMicro())
+	// Numbers grow with time: the oldest are the first, but for those that came while the clock was ahead.
+	list, err := bodies(ctx, tx, "SELECT number, body FROM (SELECT number, received, body FROM records WHERE received <= ? ORDER BY number LIMIT ?) WHERE received < ?", now.UnixMicro(), nameBatch, before.UnixMicro())
 	if err != nil {
 		return 0, err
 	}

@@ -41,7 +41,8 @@ type entry struct {
 	sop      uint64 // names, by their hashes
 	sum      uint64
 	also     []uint64
-	study    uint64
+	study    uint32 // half of their hashes, which is enough to leave out nearly all others
+	series   uint32
 	device   uint64
 	theatre  uint64
 	state    instance.State
@@ -75,6 +76,9 @@ func (x *index) hash(s string) uint64 {
 	return maphash.String(x.seed, s)
 }
 
+// half is the lower half of a hash.
+func (x *index) half(s string) uint32 { return uint32(x.hash(s)) } //nolint:gosec // that is what it is for
+
 func newEntry(e *envelope, at place, sequence uint64, needed bool) *entry {
 	r := &e.Record
 	return &entry{number: r.Number, sequence: sequence, at: at, bytes: r.Bytes, received: r.Received.UnixNano(), state: r.State, needed: needed}
@@ -83,7 +87,8 @@ func newEntry(e *envelope, at place, sequence uint64, needed bool) *entry {
 // put makes n the record's entry.
 func (x *index) put(n *entry, e *envelope) {
 	r := &e.Record
-	n.sop, n.sum, n.study, n.device, n.theatre = x.hash(r.SOPInstance), x.hash(r.DataSet), x.hash(r.Study), x.hash(r.Sender.Device), x.hash(r.Sender.Theatre)
+	n.sop, n.sum, n.device, n.theatre = x.hash(r.SOPInstance), x.hash(r.DataSet), x.hash(r.Sender.Device), x.hash(r.Sender.Theatre)
+	n.study, n.series = x.half(r.Study), x.half(r.Series)
 	if len(r.Deliveries) > 0 {
 		for _, name := range also(r) {
 			if h := x.hash(name); h != n.sop && h != n.sum && !slices.Contains(n.also, h) {

@@ -43,12 +43,14 @@ type Journal struct {
 	reserved   uint64 // numbers below may be given out
 
 	space     space
+	calendar  calendar
 	pins      pins
 	faults    faults
 	closed    atomic.Bool
 	kick      chan struct{} // something may be to do for Run
 	recovered Recovery
 	opened    time.Time
+	expired   atomic.Int64 // when it was looked for originals whose time is over, ns
 
 	watch    sync.RWMutex
 	watchers map[int]func(instance.Record)
@@ -170,7 +172,7 @@ func (j *Journal) write(e *envelope, segs ...*segment) (place, uint64, error) {
 
 // settle makes a durable state the one that is seen. Precondition: the record's stripe is held.
 func (j *Journal) settle(was *entry, e *envelope, at place, sequence uint64) {
-	awaited := e.awaited(j.now(), j.cfg.Originals)
+	awaited := e.awaited(j.calendar.at(j.now()), j.cfg.Originals)
 	needed := was != nil && was.needed
 	if awaited != needed {
 		j.segs.need(e.Record.Number, e.Extents, awaited)

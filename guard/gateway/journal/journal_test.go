@@ -6,8 +6,8 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/journal/vaulttest"
 	"github.com/asepsis/asepsis/platform/config"
@@ -49,13 +49,7 @@ func running(t testing.TB, c Config) *Journal {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in 20 seconds: %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	gatewaytest.Until(t, what, ok)
 }
 
 func TestAJournalIsAVault(t *testing.T) {

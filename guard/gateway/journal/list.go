@@ -65,8 +65,8 @@ func (j *Journal) List(ctx context.Context, q instance.Query) ([]instance.Record
 	if err != nil {
 		return nil, err
 	}
-	if len(out) == 0 && (q.SOPInstance != "" || q.SHA256 != "") && !indexed {
-		return nil, instance.ErrIndexing // that nothing was found says nothing yet
+	if !indexed && (q.Series != "" || len(out) == 0 && (q.SOPInstance != "" || q.SHA256 != "")) {
+		return nil, instance.ErrIndexing // that nothing was found says nothing yet, nor do some of a series
 	}
 	slices.SortFunc(out, func(a, b instance.Record) int { return cmp.Compare(b.Number, a.Number) })
 	return out[:min(len(out), q.Limit)], nil
@@ -146,10 +146,10 @@ func (j *Journal) Waiting(ctx context.Context, each func(instance.Record) error)
 
 // matcher says of entries whether their record may match, names apart.
 func (x *index) matcher(q *instance.Query) func(*entry) bool {
-	study, device, theatre, to := x.hash(q.Study), x.hash(q.Device), x.hash(q.Theatre), x.hash(q.Destination)
+	study, series, device, theatre, to := x.half(q.Study), x.half(q.Series), x.hash(q.Device), x.hash(q.Theatre), x.hash(q.Destination)
 	return func(n *entry) bool {
-		if q.Before != 0 && n.number >= q.Before || study != 0 && n.study != study || device != 0 && n.device != device ||
-			theatre != 0 && n.theatre != theatre {
+		if q.Before != 0 && n.number >= q.Before || study != 0 && n.study != study || series != 0 && n.series != series ||
+			device != 0 && n.device != device || theatre != 0 && n.theatre != theatre {
 			return false
 		}
 		if len(q.States) > 0 && !slices.Contains(q.States, n.state) {
@@ -167,7 +167,7 @@ func (x *index) matcher(q *instance.Query) func(*entry) bool {
 
 // matches is the query as it is meant.
 func matches(q *instance.Query, r *instance.Record) bool {
-	if q.Before != 0 && r.Number >= q.Before || q.Study != "" && r.Study != q.Study || !named(q, r) ||
+	if q.Before != 0 && r.Number >= q.Before || q.Study != "" && r.Study != q.Study || q.Series != "" && r.Series != q.Series || !named(q, r) ||
 		q.Device != "" && r.Sender.Device != q.Device || q.Theatre != "" && r.Sender.Theatre != q.Theatre {
 		return false
 	}
@@ -197,6 +197,9 @@ func historyQuery(q *instance.Query) (string, []any) {
 	}
 	if q.SOPInstance != "" {
 		where, args = append(where, "number IN (SELECT number FROM records WHERE sop = ? UNION SELECT number FROM names WHERE key = ?)"), append(args, q.SOPInstance, nameKey(q.SOPInstance))
+	}
+	if q.Series != "" {
+		add("number IN (SELECT number FROM names WHERE key = ?)", seriesKey(q.Series))
 	}
 	if q.SHA256 != "" {
 		add("number IN (SELECT number FROM names WHERE key = ?)", nameKey(q.SHA256))

@@ -226,6 +226,7 @@ func (w *wal) rotate(g *group) (*logFile, error) {
 	w.mu.Unlock()
 	b := appendFrame(nil, &frame{sequence: g.last - g.count + 1, durable: durable, kind: headFrame, payload: w.head()})
 	if _, err := f.f.WriteAt(b, 0); err != nil {
+		_ = f.f.Close()
 		return nil, fmt.Errorf("begin a file of the log: %w", diskError(err))
 	}
 	f.end = int64(len(b))
@@ -254,7 +255,9 @@ func (w *wal) fresh() (*logFile, error) {
 		f.f, err = os.OpenFile(path, os.O_RDWR, 0o600)
 	}
 	if err == nil {
-		err = durable.SyncDir(w.dir)
+		if err = durable.SyncDir(w.dir); err != nil {
+			_ = f.f.Close()
+		}
 	}
 	if err != nil {
 		return nil, err

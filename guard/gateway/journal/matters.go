@@ -91,5 +91,12 @@ func (j *Journal) Matters(now time.Time) []standing.Matter {
 	if !aside.IsZero() && now.Sub(aside) < 7*24*time.Hour {
 		add("history-damaged", "history", finding.Medium, aside, "The gateway's history was damaged and begun anew", "", "Lists of the past are shorter; no instance is missing. The old file was set aside beside it. Check the disk.")
 	}
+	if since := j.hist.fails(); !since.IsZero() && now.Sub(since) > historyAlarm {
+		add("history-damaged", "failing", finding.Medium, since, "The gateway's history cannot be written", "",
+			"Its records stay in the journal's log and in memory, which grow. Look at the journal's disk and the system's log. No instance is missing.")
+	}
 	return out
 }
+
+// historyAlarm is how long the history may fail before a person is told.
+const historyAlarm = 5 * time.Minute

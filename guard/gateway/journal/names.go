@@ -11,7 +11,7 @@ import (
 )
 
 // An instance has names: the SOP instance UID and the SHA-256 of the data set with which it came, and those with
-// which it went where they differ. It is found by each of them.
+// which it went where they differ. It is found by each of them, and with others by the UID of its series.
 
 // also lists the names of a record besides those with which it came, each once.
 func also(r *instance.Record) []string {
@@ -98,11 +98,18 @@ func nameKey(name string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // any value will do
 }
 
-// nameKeys are those of a record in the history, which finds the SOP instance UID under which it came otherwise.
+// seriesKey is what the history finds a series by. It is none that another name has: who looks for an instance by the
+// UID of a series is not shown all of the series one by one.
+func seriesKey(uid string) int64 { return nameKey("series " + uid) }
+
+// nameKeys are those of a record in the history, which finds the SOP instance UID under which it came otherwise, and the study too.
 func nameKeys(r *instance.Record) []int64 {
 	var out []int64
 	if r.DataSet != "" {
 		out = append(out, nameKey(r.DataSet))
+	}
+	if r.Series != "" {
+		out = append(out, seriesKey(r.Series))
 	}
 	for _, name := range also(r) {
 		out = append(out, nameKey(name))

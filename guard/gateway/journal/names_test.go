@@ -76,7 +76,19 @@ func TestAnInstanceIsFoundByEveryNameWhereverItsRecordIs(t *testing.T) {
 				t.Fatalf("%s: %s came under none, and %v, %v", when, uid, list, err)
 			}
 		}
-		for _, q := range []instance.Query{{SOPInstance: "1.2.999"}, {SHA256: sumOf(999)}, {SOPInstance: all[0].SOPInstance, SHA256: all[1].DataSet}, {SHA256: all[0].DataSet, Before: all[0].Number}} {
+		for n, r := range all {
+			want := []uint64{}
+			for _, o := range all {
+				if o.Series == r.Series {
+					want = append(want, o.Number)
+				}
+			}
+			slices.Reverse(want)
+			if got := found(t, j, instance.Query{Series: r.Series}); !slices.Equal(got, want) || len(want) != 5 {
+				t.Fatalf("%s: the series of %d has %v, want %v", when, n, got, want)
+			}
+		}
+		for _, q := range []instance.Query{{Series: "1.2.999"}, {SOPInstance: all[0].Series}, {Series: all[0].SOPInstance}, {Series: all[0].Series, SHA256: all[9].DataSet}, {SOPInstance: "1.2.999"}, {SHA256: sumOf(999)}, {SOPInstance: all[0].SOPInstance, SHA256: all[1].DataSet}, {SHA256: all[0].DataSet, Before: all[0].Number}} {
 			if got := found(t, j, q); len(got) != 0 {
 				t.Fatalf("%s: %+v finds %v", when, q, got)
 			}
@@ -117,7 +129,7 @@ func TestAnInstanceIsFoundByEveryNameWhereverItsRecordIs(t *testing.T) {
 	}
 	// Of the names there are as many as records have.
 	names := 0
-	if err := j.hist.db.QueryRow("SELECT count(*) FROM names").Scan(&names); err != nil || names != 3*len(all) {
+	if err := j.hist.db.QueryRow("SELECT count(*) FROM names").Scan(&names); err != nil || names != 4*len(all) {
 		t.Errorf("the history has %d names for %d records, %v", names, len(all), err)
 	}
 }
@@ -142,7 +154,7 @@ func TestWhatRetentionForgetsIsNotFoundByAnyName(t *testing.T) {
 	for range 3 {
 		j.Tidy(t.Context())
 	}
-	for _, q := range []instance.Query{{SOPInstance: "2.25.5"}, {SHA256: sumOf(5)}, {SHA256: all[5].DataSet}, {SOPInstance: all[5].SOPInstance}} {
+	for _, q := range []instance.Query{{SOPInstance: "2.25.5"}, {SHA256: sumOf(5)}, {SHA256: all[5].DataSet}, {SOPInstance: all[5].SOPInstance}, {Series: all[5].Series}} {
 		if got := found(t, j, q); len(got) != 0 {
 			t.Errorf("%+v finds %v", q, got)
 		}
@@ -151,7 +163,7 @@ func TestWhatRetentionForgetsIsNotFoundByAnyName(t *testing.T) {
 		t.Errorf("what is not over yet: %v", got)
 	}
 	records, names := 0, 0
-	if err := j.hist.db.QueryRow("SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM names)").Scan(&records, &names); err != nil || records != 1 || names != 3 {
+	if err := j.hist.db.QueryRow("SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM names)").Scan(&records, &names); err != nil || records != 1 || names != 4 {
 		t.Errorf("%d records and %d names are left, %v", records, names, err)
 	}
 }
@@ -207,6 +219,55 @@ func TestAHistoryOfAnEarlierVersionIsIndexed(t *testing.T) {
 	}
 }
 
+// TestAHistoryFromBeforeSeriesWereIndexedIsIndexedAnew takes the series from a history, and leaves it where the version
+// before had not indexed all of it either. What is found of a series until then would be some of it, and is not told.
+func TestAHistoryFromBeforeSeriesWereIndexedIsIndexedAnew(t *testing.T) {
+	c := small(t.TempDir())
+	j := must(t, c)
+	var all []instance.Record
+	for n := range 700 {
+		data := vaulttest.Bytes(n, 100)
+		r := vaulttest.Record(n, data, "research")
+		r.Series = fmt.Sprintf("1.2.5.%d", n%2)
+		all = append(all, vaulttest.Put(t, j, r, data))
+		went(t, j, all[n].Number, fmt.Sprintf("2.25.%d", n), sumOf(n))
+	}
+	j.pay(t.Context())
+	for _, do := range []string{fmt.Sprintf("DELETE FROM names WHERE key IN (%d, %d)", seriesKey("1.2.5.0"), seriesKey("1.2.5.1")), fmt.Sprintf("INSERT INTO naming VALUES (%d)", all[50].Number), "PRAGMA user_version = 2"} {
+		if _, err := j.hist.dbw.Exec(do); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crash(j)
+	if err := os.RemoveAll(j.wal.dir); err != nil {
+		t.Fatal(err)
+	}
+	j = must(t, c)
+	ask := instance.Query{Series: "1.2.5.1", Limit: 1000}
+	for range 2 {
+		if list, err := j.List(t.Context(), ask); !errors.Is(err, instance.ErrIndexing) {
+			t.Errorf("before all is indexed, %d of the series, %v", len(list), err)
+		}
+		if got := found(t, j, instance.Query{SHA256: sumOf(5)}); len(got) != 1 {
+			t.Errorf("what the version before had indexed: %v", got)
+		}
+		if err := j.hist.nameSome(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.hist.name(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(t, j, ask); len(got) != 350 {
+		t.Errorf("%d of 350", len(got))
+	}
+	crash(j)
+	j = must(t, c)
+	if !j.hist.named.Load() {
+		t.Error("it is indexed once more when it is opened again")
+	}
+}
+
 // The names against the plainest thing that does the same, over random operations.
 func TestNamesOfManyNumbers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -254,7 +315,7 @@ func BenchmarkIndex(b *testing.B) {
 				runtime.ReadMemStats(&before)
 				f := &logFile{}
 				for n := range uint64(many) {
-					e := &envelope{Record: instance.Record{Number: n + 1, State: instance.Accepted, SOPInstance: fmt.Sprintf("1.2.3.%d", n), DataSet: sumOf(int(n)), Study: "1.2.3", //nolint:gosec // a million
+					e := &envelope{Record: instance.Record{Number: n + 1, State: instance.Accepted, SOPInstance: fmt.Sprintf("1.2.3.%d", n), DataSet: sumOf(int(n)), Study: "1.2.3", Series: "1.2.4", //nolint:gosec // a million
 						Deliveries: []instance.Delivery{{Destination: "pacs", State: instance.Waiting}}}}
 					if changed {
 						d := &e.Record.Deliveries[0]

@@ -67,6 +67,7 @@ func New(cfg Config, deps Deps) (*Journal, error) {
 		deps.Now = time.Now
 	}
 	j := &Journal{cfg: cfg, log: deps.Log, now: deps.Now, idx: newIndex(), kick: make(chan struct{}, 1), watchers: map[int]func(instance.Record){}, nextNumber: 1}
+	j.calendar.log, j.calendar.passed = deps.Log, func(from, to time.Time) time.Duration { return to.Sub(from) }
 	j.buffers.New = func() any { b := make([]byte, 0, bufferSize); return &b }
 	j.pins.of = map[uint64]*pinned{}
 	j.faults.damaged = map[uint64]bool{}

@@ -18,6 +18,12 @@ const (
 	historyBatch = 1000
 	// gather is how long records are collected for it.
 	gather = 500 * time.Millisecond
+	// longPause is how long what failed again and again is left alone.
+	longPause = time.Minute
+	// tidyEvery is how often room is looked for at most, and expireEvery for originals whose time is over: that looks at
+	// everything that is awaited.
+	tidyEvery   = 100 * time.Millisecond
+	expireEvery = time.Minute
 )
 
 // Run looks after the journal's room until ctx ends, then closes it: drafts that are open
@@ -25,27 +31,39 @@ const (
 func (j *Journal) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { j.scrubbing(ctx) })
-	wg.Go(func() {
-		err := j.hist.fill(ctx)
-		if err == nil {
-			err = j.hist.name(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			j.log.Warn("the journal's history cannot be read", "error", err)
-			j.hist.suspect(err)
-		}
-	})
+	wg.Go(func() { j.indexing(ctx) })
 	wg.Go(func() { j.keeping(ctx) })
 	wg.Go(func() { j.preparing(ctx) })
 	wg.Wait()
 	return j.Close()
 }
 
+// indexing makes what finds records in the history, again where it failed: lists wait for it.
+func (j *Journal) indexing(ctx context.Context) {
+	for pause := tick; ; pause = min(2*pause, longPause) {
+		err := j.hist.fill(ctx)
+		if err == nil {
+			err = j.hist.name(ctx)
+		}
+		if err == nil {
+			j.hist.failing.Store(false)
+		}
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		j.hist.suspect(err)
+		if !wait(ctx, pause) {
+			return
+		}
+	}
+}
+
 // keeping is Run's housekeeping.
 func (j *Journal) keeping(ctx context.Context) {
 	timer := time.NewTicker(tick)
 	defer timer.Stop()
-	var paid time.Time
+	var paid, tidied time.Time
+	pause := gather
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,24 +72,36 @@ func (j *Journal) keeping(ctx context.Context) {
 			j.mark()
 		case <-j.kick:
 		}
-		if now := time.Now(); now.Sub(paid) >= gather || j.hist.owes() >= historyBatch {
+		now := time.Now()
+		if now.Sub(paid) >= pause || pause == gather && j.hist.owes() >= historyBatch {
 			paid = now
-			j.pay(ctx)
+			if j.pay(ctx) {
+				pause = gather
+			} else { // it stays in the log
+				pause = min(2*pause, longPause)
+			}
 		}
-		j.Tidy(ctx)
+		if now.Sub(tidied) >= tidyEvery {
+			tidied = now
+			j.Tidy(ctx)
+		}
 	}
 }
 
 // preparing keeps a segment ready for the one that is being filled.
 func (j *Journal) preparing(ctx context.Context) {
+	pause := 200 * time.Millisecond
 	for {
 		// Of a new file there must be more than what makes people be told.
 		free, err := j.segs.free()
 		roomy := err == nil && free-j.segs.size > int64(j.cfg.Warn) && !j.space.short()
-		if err := j.segs.prepare(ctx, roomy); err != nil && ctx.Err() == nil && !errors.Is(err, instance.ErrFull) {
-			j.log.Warn("a segment of the journal cannot be prepared", "error", err)
+		pause = min(2*pause, longPause)
+		if err := j.segs.prepare(ctx, roomy); err == nil {
+			pause = 200 * time.Millisecond
+		} else if ctx.Err() == nil && !errors.Is(err, instance.ErrFull) {
+			j.log.Warn("a segment of the journal cannot be prepared", "error", err, "again_in", pause)
 		}
-		if !wait(ctx, 200*time.Millisecond) {
+		if !wait(ctx, pause) {
 			return
 		}
 	}
@@ -151,12 +181,12 @@ func (j *Journal) mark() {
 	}
 }
 
-// pay writes what the history is owed.
-func (j *Journal) pay(ctx context.Context) {
+// pay writes what the history is owed. It reports whether it could.
+func (j *Journal) pay(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		owed := j.hist.take(historyBatch)
 		if len(owed) == 0 {
-			return
+			return true
 		}
 		list := make([]*envelope, 0, len(owed))
 		entries := make([]*entry, 0, len(owed))
@@ -178,7 +208,7 @@ func (j *Journal) pay(ctx context.Context) {
 			if ctx.Err() == nil {
 				j.hist.suspect(err)
 			}
-			return // it stays in the log, and is tried again
+			return false // it stays in the log, and is tried again
 		}
 		j.hist.paid(owed)
 		for _, n := range entries {
@@ -190,18 +220,23 @@ func (j *Journal) pay(ctx context.Context) {
 			mu.Unlock()
 		}
 		if len(owed) < historyBatch {
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // Tidy does what Run does from time to time: gives room back that nobody needs, and shortens
 // the log.
 func (j *Journal) Tidy(ctx context.Context) {
 	now := j.now()
+	late := j.calendar.at(now)
 	j.space.measure(now)
-	j.expire(now)
-	j.reclaimDue(now)
+	if since := late.UnixNano() - j.expired.Load(); since >= int64(expireEvery) || since < 0 {
+		j.expired.Store(late.UnixNano())
+		j.expire(late)
+	}
+	j.reclaimDue(late)
 	j.moveStuck(ctx, now)
 	j.shorten(ctx)
 	if err := j.wal.prepare(); err != nil && !errors.Is(err, instance.ErrFull) {
@@ -209,7 +244,7 @@ func (j *Journal) Tidy(ctx context.Context) {
 	}
 	j.makeRoom(now)
 	if j.hist.due(now) {
-		if n, err := j.hist.forget(ctx, now.Add(-j.cfg.History)); err != nil && ctx.Err() == nil {
+		if n, err := j.hist.forget(ctx, late.Add(-j.cfg.History), now); err != nil && ctx.Err() == nil {
 			j.hist.suspect(err)
 		} else {
 			j.hist.forgot(now, n)

@@ -35,7 +35,7 @@ var morning = time.Now().UTC().Truncate(24 * time.Hour).Add(8 * time.Hour)
 func Record(n int, data []byte, destinations ...string) instance.Record {
 	sum := sha256.Sum256(data)
 	r := instance.Record{State: instance.Accepted, Received: morning.Add(time.Duration(n) * time.Second), SOPClass: "1.2.840.10008.5.1.4.1.1.2",
-		SOPInstance: fmt.Sprintf("1.2.3.%d", n), TransferSyntax: "1.2.840.10008.1.2.1", Study: fmt.Sprintf("1.2.4.%d", n/10), Series: "1.2.5", Modality: "CT",
+		SOPInstance: fmt.Sprintf("1.2.3.%d", n), TransferSyntax: "1.2.840.10008.1.2.1", Study: fmt.Sprintf("1.2.4.%d", n/10), Series: fmt.Sprintf("1.2.5.%d", n/5), Modality: "CT",
 		Sender:  instance.Sender{Way: instance.DIMSE, Device: fmt.Sprintf("dev-%d", n%3), CallingAE: "CT_1", CalledAE: "ASEPSIS", Address: "192.0.2.7", Theatre: fmt.Sprintf("OR-%d", n%2)},
 		DataSet: hex.EncodeToString(sum[:]), Policy: hex.EncodeToString(sum[:])}
 	for _, d := range destinations {
@@ -321,6 +321,9 @@ func lists(t *testing.T, v instance.Vault) {
 	}{
 		{"all", instance.Query{}, func(int) bool { return true }},
 		{"a study", instance.Query{Study: "1.2.4.1"}, func(i int) bool { return i/10 == 1 }},
+		{"a series", instance.Query{Series: "1.2.5.3"}, func(i int) bool { return i/5 == 3 }},
+		{"a series of another study", instance.Query{Study: "1.2.4.0", Series: "1.2.5.3"}, func(int) bool { return false }},
+		{"a series, by the UID of its study", instance.Query{Series: "1.2.4.1"}, func(int) bool { return false }},
 		{"a SOP instance", instance.Query{SOPInstance: "1.2.3.4"}, func(i int) bool { return i == 4 }},
 		{"a device", instance.Query{Device: "dev-2"}, func(i int) bool { return i%3 == 2 }},
 		{"a theatre", instance.Query{Theatre: "OR-1"}, func(i int) bool { return i%2 == 1 }},
