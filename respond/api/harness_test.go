@@ -222,10 +222,11 @@ func (s *shifted) Next(f *capture.Frame) error {
 	return err
 }
 
-// until waits for a condition, at most 30 seconds.
+// until waits for a condition. The longest is that for a hub which asked a site before it was connected: it waits 30 s
+// for the answer, and asks again after 12 s.
 func (h *house) until(what string, f func() bool) {
 	h.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for !f() {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("waited for long: %s", what)

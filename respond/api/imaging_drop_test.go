@@ -179,6 +179,17 @@ func TestAnImageIsFoundByWhatOneHasOfIt(t *testing.T) {
 			t.Errorf("%s finds %+v", query, l)
 		}
 	}
+	if _, err := h.gw.Vault.Change(t.Context(), h.held.Number, func(r *instance.Record) error {
+		r.Series = "2.25.9"
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]int{"series=2.25.9": 1, "series=" + h.passed.Series: 2, "series=" + h.passed.Series + "&study=" + h.passed.Study: 2, "series=1.2.3.4": 0} {
+		if l := get[api.ImagingInstances](h.admin, "/imaging/instances?"+query).Instances; len(l) != want {
+			t.Errorf("%s finds %d, not %d", query, len(l), want)
+		}
+	}
 	if l := get[api.ImagingInstances](h.admin, "/imaging/instances?sha256="+strings.Repeat("00", 32)).Instances; len(l) != 0 {
 		t.Errorf("nobody's content finds %+v", l)
 	}

@@ -113,7 +113,7 @@ var deliveryStates = []string{string(instance.Waiting), string(instance.Delivere
 // instanceQuery reads what instances are asked for.
 func (p *params) instanceQuery(fallback int) instance.Query {
 	q := instance.Query{
-		Study: p.uid("study"), SOPInstance: p.uid("sop_instance"), SHA256: p.hash("sha256"), Device: p.text("device", 256), Destination: p.text("destination", 128),
+		Study: p.uid("study"), Series: p.uid("series"), SOPInstance: p.uid("sop_instance"), SHA256: p.hash("sha256"), Device: p.text("device", 256), Destination: p.text("destination", 128),
 		Delivery: instance.DeliveryState(p.choice("delivery", deliveryStates...)), Theatre: p.text("theatre", 256),
 		Before: p.before(), Limit: p.number("limit", 1, 500, fallback),
 	}

@@ -170,6 +170,7 @@ func TestWhatTheGatewayShowsIsAsTheDocumentSays(t *testing.T) {
 		{"/imaging/overview?gatway=x", 400, "gatway"},
 		{"/imaging/instances?state=lost", 400, "state"},
 		{"/imaging/instances?study=1.2.x", 400, "UID"},
+		{"/imaging/instances?series=CT", 400, "UID"},
 		{"/imaging/instances?before=x", 400, "before"},
 		{"/imaging/instances?limit=501", 400, "limit"},
 		{"/imaging/instances/999", 404, "no such instance"},

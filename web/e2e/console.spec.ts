@@ -43,6 +43,21 @@ describe('coming in', () => {
     await close()
   })
 
+  it('says of a password that the server refuses what is wrong and what to do, each as a sentence', async () => {
+    const { page, close } = await open('about:blank', { anonymous: true })
+    await page.route(/\/api\/v1\/auth$/, async (r) => r.fulfill({ json: { ...((await (await r.fetch()).json()) as object), setup_needed: true } }))
+    await page.route(/\/api\/v1\/setup$/, (r) => r.fulfill({ status: 400, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400, detail: 'One field is not right.', errors: [{ field: 'password', message: 'is one of the passwords that are tried first', hint: 'several words that do not belong together are easy to keep in mind' }] }) }))
+    await page.goto('/setup#token=once')
+    await page.getByLabel('Name to log in with').fill('admin')
+    await page.getByLabel('Password', { exact: true }).fill('trustno1trustno1')
+    await page.getByLabel('Password again').fill('trustno1trustno1')
+    await page.getByRole('button', { name: 'Set up and log in' }).click()
+    await page.getByText('It is one of the passwords that are tried first. Several words that do not belong together are easy to keep in mind.', { exact: true }).waitFor()
+    expect(await page.getByLabel('Password', { exact: true }).getAttribute('aria-invalid')).toBe('true')
+    await expectAccessible(page)
+    await close()
+  })
+
   it('ends where the session ends, and the login says why', async () => {
     const { page, context, close } = await open('/login', { anonymous: true })
     await page.getByLabel('Name').fill('admin')
@@ -109,6 +124,24 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name, level: 1 }).waitFor()
     expectQuiet()
+    await close()
+  })
+
+  it('the search says that its results could not be loaded, and asks for them again', async () => {
+    const { page, close } = await open('about:blank', { alone: true })
+    await page.route(/\/assets\/SearchHits\.js$/, (r) => r.abort())
+    await page.goto('/sensor')
+    await settled(page)
+    await page.keyboard.press('/')
+    await page.keyboard.type('OR')
+    await page.getByRole('alert').getByText(/The search could not be loaded/).waitFor()
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await page.unroute(/\/assets\/SearchHits\.js$/)
+    await page.keyboard.press('/')
+    await page.keyboard.type('OR')
+    await page.getByRole('option').first().waitFor()
     await close()
   })
 

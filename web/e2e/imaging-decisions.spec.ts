@@ -176,7 +176,7 @@ describe('procedures in progress', () => {
     await part.getByRole('button', { name: 'Try again' }).click()
     await part.getByText('In progress', { exact: true }).first().waitFor()
     p.instead = (_, path) => { if (path === '/imaging/steps') throw down; return undefined }
-    await part.getByText(/the gateway did not answer since/).waitFor({ timeout: 30_000 })
+    await part.getByText(/the gateway did not give a newer one since/).waitFor({ timeout: 30_000 })
     await close()
   })
 })

@@ -1,1 +1,1 @@
-import{r as e}from"./rolldown-runtime.js";import{l as t}from"./Button.js";var n=e(t(),1);function r(e){return(0,n.useSyncExternalStore)(t=>{let n=matchMedia(e);return n.addEventListener(`change`,t),()=>n.removeEventListener(`change`,t)},()=>matchMedia(e).matches)}export{r as t};
+import{r as e}from"./rolldown-runtime.js";import{Xt as t}from"./core.js";var n=e(t(),1);function r(e){return(0,n.useSyncExternalStore)(t=>{let n=matchMedia(e);return n.addEventListener(`change`,t),()=>n.removeEventListener(`change`,t)},()=>matchMedia(e).matches)}export{r as t};

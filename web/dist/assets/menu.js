@@ -1,1 +1,1 @@
-import{r as e}from"./rolldown-runtime.js";import{l as t}from"./Button.js";var n=e(t(),1),r=(0,n.forwardRef)(function({as:e=`div`,allowPinchZoom:t,shards:r,enabled:i,children:a,...o},s){return(0,n.createElement)(e,{...o,ref:s},a)});export{r as t};
+import{r as e}from"./rolldown-runtime.js";import{Xt as t}from"./core.js";var n=e(t(),1),r=(0,n.forwardRef)(function({as:e=`div`,allowPinchZoom:t,shards:r,enabled:i,children:a,...o},s){return(0,n.createElement)(e,{...o,ref:s},a)});export{r as t};

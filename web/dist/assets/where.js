@@ -1,1 +1,1 @@
-import{t as e}from"./index.js";function t(){let[t]=e(),n=t.get(`gateway`)??``;return n===``?{}:{gateway:n}}export{t};
+import{c as e}from"./core.js";function t(){let[t]=e(),n=t.get(`gateway`)??``;return n===``?{}:{gateway:n}}export{t};

@@ -2,6 +2,7 @@
 // The one way to the API: same origin, JSON both ways, the CSRF token with
 // every request that changes something, and every refusal as an ApiError that
 // carries the server's own words (RFC 9457).
+import { ofField, sentence, statement, statements } from './said'
 import { siteQuery } from './site'
 import type { Problem } from './types'
 
@@ -25,7 +26,7 @@ export class ApiError extends Error {
   /** The message for one field of a form, if the server named it. */
   field(name: string): string | undefined {
     const e = this.problem.errors?.find((f) => f.field === name)
-    return e && (e.hint ? `${e.message} ${e.hint}` : e.message)
+    return e && statements(ofField(e.message), e.hint)
   }
 }
 
@@ -152,17 +153,23 @@ export const api = {
   del: <T = void>(path: string, o?: Options) => request<T>('DELETE', path, undefined, o),
 }
 
-/** Plain words for any error: what is wrong, and what to do. */
+/** Plain words for any error: what is wrong, and what to do; each a sentence. */
 export function explain(e: unknown): { title: string; detail?: string; hint?: string } {
   if (e instanceof ApiError) {
     const { title, detail, hint, retry_after } = e.problem
     return {
-      title: detail ?? title,
-      hint: hint ?? (retry_after ? `Try again in ${retry_after} s.` : undefined),
+      title: statement(detail ?? title),
+      hint: hint ? statement(hint) : retry_after ? `Try again in ${retry_after} s.` : undefined,
     }
   }
   if (e instanceof Unreachable) {
     return { title: e.message, hint: 'Check the network and that asepsis is running. Recording does not depend on this page.' }
   }
   return { title: 'The console made an error.', detail: e instanceof Error ? e.message : String(e) }
+}
+
+/** The same in one line. */
+export function told(e: unknown): string {
+  const { title, detail, hint } = explain(e)
+  return [title, detail && sentence(detail), hint].filter(Boolean).join(' ')
 }

@@ -3,7 +3,7 @@
 // which rooms are in case, and the truth about the system itself.
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Outlet, useNavigate, useRouter } from '@tanstack/react-router'
-import { Fragment, useEffect, useRef, useState } from 'react'
+import { Fragment, lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { onUnauthorised, setCsrf } from '../api/client'
 import { session, status } from '../api/queries'
 import { cx } from '../ui/cx'
@@ -12,7 +12,6 @@ import { Loading } from '../ui/States'
 import { serverTime, setZone } from '../ui/time'
 import { returnPath } from './access'
 import { BottomBar } from './BottomBar'
-import { KeySheet } from './KeySheet'
 import { listen, useKeys } from './keys'
 import { useLive } from './live'
 import { places, running } from './places'
@@ -22,6 +21,8 @@ import { useSiteThatIs } from './site'
 import { StatusLine } from './StatusLine'
 import { TopBar } from './TopBar'
 import { useURLValue } from './urlstate'
+
+const KeySheet = lazy(() => import('./KeySheet').then((m) => ({ default: m.KeySheet })))
 
 export function Frame() {
   const who = useQuery(session).data
@@ -36,6 +37,8 @@ function Inside() {
   const search = useRef<HTMLInputElement>(null)
   const main = useRef<HTMLElement>(null)
   const [sheet, setSheet] = useState(false)
+  const [asked, setAsked] = useState(false)
+  if (sheet && !asked) setAsked(true)
   const [wall, setWall] = useURLValue('wall')
   const navigate = useNavigate()
   useReturnToLogin()
@@ -83,7 +86,11 @@ function Inside() {
         {page}
       </main>
       <BottomBar />
-      <KeySheet open={sheet} onOpenChange={setSheet} />
+      {asked && (
+        <Suspense>
+          <KeySheet open={sheet} onOpenChange={setSheet} />
+        </Suspense>
+      )}
     </div>
   )
 }

@@ -2,6 +2,7 @@
 import { Dialog } from '../ui/Dialog'
 import { Keys } from '../ui/Kbd'
 import { useScopes } from './keys'
+import './keysheet.css'
 
 /** What the keys do here and now: it lists what is registered, nothing else. */
 export function KeySheet({ open, onOpenChange }: { open: boolean; onOpenChange: (o: boolean) => void }) {

@@ -7,7 +7,7 @@ import type { Status } from '../api/types'
 import { IconButton } from '../ui/Button'
 import { Icon } from '../ui/Icon'
 import { Menu } from '../ui/Menu'
-import { units } from '../ui'
+import { count } from '../ui/units'
 import { useSession } from './access'
 import { Mark } from './Mark'
 import { SearchBox } from './SearchBox'
@@ -105,7 +105,7 @@ function CaseStrip({ inCase }: { inCase: Status['theatres_in_case'] }) {
           trigger={
             <button type="button" className="case">
               <span className="case-dot" aria-hidden />
-              {units.count(inCase.length)} in case
+              {count(inCase.length)} in case
             </button>
           }
           entries={inCase.map((t) => ({ label: t.name, run: () => void navigate({ to: '/theatres/$id', params: { id: t.id } }) }))}

@@ -5,7 +5,6 @@ import { api, setCsrf } from '../api/client'
 import { session } from '../api/queries'
 import { Icon } from '../ui/Icon'
 import { Menu } from '../ui/Menu'
-import { toastError } from '../ui/Toast'
 import { roleName, useSession } from './access'
 import { setTheme, useTheme, type Theme } from './theme'
 
@@ -18,7 +17,7 @@ export function UserMenu() {
     try {
       await api.del('/session')
     } catch (e) {
-      toastError('You are still logged in.', e)
+      void import('../ui/Toast').then((m) => m.toastError('You are still logged in.', e))
       return
     }
     setCsrf('')

@@ -6,6 +6,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import type { StreamState } from '../api/stream'
 import type { StreamChanged } from '../api/types'
+import { refresh } from './refresh'
 
 const patience = 60_000 // ms that a hidden page stays connected
 const gather = 250 // ms: many changes in a burst are one refetch
@@ -40,14 +41,15 @@ export function useLive(): StreamState {
             changed.add(c.what)
             flush ??= setTimeout(() => {
               flush = undefined
-              for (const what of changed) void client.invalidateQueries({ queryKey: [what] })
+              for (const what of changed) void refresh(client, [what])
               changed.clear()
             }, gather)
           },
         },
         onState: (s) => {
           setState(s)
-          // What changed while the line was down is not known: ask for all of it.
+          // What changed while the line was down is not known: ask for all of it, and wait for
+          // nothing that was asked for before.
           if (s.state === 'live' && wasLive) void client.invalidateQueries()
           if (s.state === 'live') wasLive = true
         },

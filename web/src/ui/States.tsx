@@ -2,7 +2,7 @@
 // What a place shows instead of its data: nothing yet, an error, or a skeleton
 // of the same size.
 import type { ReactNode } from 'react'
-import { explain } from '@/api/client'
+import { explain, told } from '@/api/client'
 import { Button } from './Button'
 import { Icon, type IconName } from './Icon'
 import './states.css'
@@ -45,15 +45,10 @@ export function ErrorState({ error, lost, kept, retry }: { error: unknown; lost:
 
 /** One line, for a form or a dialog. */
 export function ErrorNote({ error }: { error: unknown }) {
-  const e = explain(error)
   return (
     <p className="error-note" role="alert">
       <Icon name="warning" />
-      <span>
-        {e.title}
-        {e.detail && ` ${e.detail}`}
-        {e.hint && ` ${e.hint}`}
-      </span>
+      <span>{told(error)}</span>
     </p>
   )
 }

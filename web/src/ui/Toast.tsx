@@ -2,7 +2,7 @@
 // Short words about what was just done. A toast never carries the only copy of
 // anything: errors of a form stay in the form.
 import { useSyncExternalStore } from 'react'
-import { explain } from '@/api/client'
+import { told } from '@/api/client'
 import { Button, IconButton } from './Button'
 import { Icon } from './Icon'
 import './toast.css'
@@ -33,8 +33,7 @@ export function toast(text: string, o: { error?: boolean; action?: Toast['action
 }
 /** What did not happen, and why. */
 export function toastError(what: string, e: unknown): void {
-  const x = explain(e)
-  toast([what, x.title, x.hint].filter(Boolean).join(' '), { error: true })
+  toast(`${what} ${told(e)}`, { error: true })
 }
 
 export function Toaster() {

@@ -4,7 +4,7 @@
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import { explain } from '@/api/client'
+import { told } from '@/api/client'
 import type { AdvisoryImport } from '@/api/types'
 import { Button, Dialog, DialogClose, Field, Icon, Select } from '@/ui'
 import { plural } from '@/ui/units'
@@ -36,8 +36,7 @@ export function ImportDialog({ dropped, device, onClose }: { dropped: File[]; de
       try {
         set(item.file, { state: 'done', result: await importFile(item.file, what) })
       } catch (e) {
-        const x = explain(e)
-        set(item.file, { state: 'failed', why: [x.title, x.hint].filter(Boolean).join(' ') })
+        set(item.file, { state: 'failed', why: told(e) })
       }
     }
   }

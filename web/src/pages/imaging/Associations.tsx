@@ -6,10 +6,11 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import { theatres as theatresQuery } from '@/api/queries'
+import { statement } from '@/api/said'
 import type { ImagingAssociation } from '@/api/types'
 import { useKeys } from '@/shell/keys'
 import { useURLState } from '@/shell/urlstate'
-import { Button, Copyable, cx, Empty, ErrorState, Icon, Loading, Notice, time } from '@/ui'
+import { Button, Copyable, cx, Empty, ErrorState, Icon, Loading, time } from '@/ui'
 import { GridSkeleton } from '@/ui/grid'
 import { span, useNow, useZone } from '@/ui/time'
 import { bytes, count, plural } from '@/ui/units'
@@ -17,8 +18,9 @@ import { FilteredGrid } from '../advisories/FilteredGrid'
 import '../ledger/ledger.css'
 import { columnsOf, fieldName, fields, peerOf, textOf, valueName, valuesOf } from './associationColumns'
 import { associations } from './queries'
+import { Stale } from './Stale'
 import { useWhere } from './where'
-import { conversation, encryption, problemName, statement } from './words'
+import { conversation, encryption, problemName } from './words'
 
 const keep = ['tab', 'gateway', 'open']
 const first = [{ id: 'is', down: true }, { id: 'since', down: true }]
@@ -41,7 +43,7 @@ export function Associations({ gateway }: { gateway: string }) {
   return (
     <div className={cx('lg-cols', open !== '' && 'lg-open')}>
       <div className="lg-list">
-        {query.isError && <Notice kind="attention">This is from {time.clock(query.dataUpdatedAt)}: the gateway did not answer since.</Notice>}
+        <Stale gateway={gateway} query={query} />
         <FilteredGrid
           what="associations" one="association" rows={rows} columns={columns} sort={first} fields={fields} fieldName={fieldName} values={valuesOf} valueName={(f, v) => valueName(f, v, theatre)} text={textOf} rowId={(a) => a.id} rowName={conversation}
           placeholder="Device, AE title, address, problem …" keep={keep} clickOpens mark={(a) => (a.id === open ? 'grid-tr-open' : undefined)} onOpen={(a) => show(a.id)}

@@ -8,6 +8,7 @@ import { Link, useBlocker } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
 import { ApiError } from '@/api/client'
 import { theatres as theatresQuery } from '@/api/queries'
+import { sentence, statement } from '@/api/said'
 import type { ImagingBinding, ImagingBindings } from '@/api/types'
 import { useMay } from '@/shell/access'
 import { useKeys } from '@/shell/keys'
@@ -19,8 +20,10 @@ import { BindingDialog } from './BindingDialog'
 import { cutName, operationName } from './bindingRules'
 import { Chip } from './Chip'
 import { bindings as bindingsQuery, saveBindings, sent } from './queries'
-import { problemName, statement } from './words'
+import { Stale } from './Stale'
+import { problemName } from './words'
 
+const FIRST = 200 // that are drawn at once: a list of 2000 takes seconds
 const same = (a: ImagingBinding, b: ImagingBinding): boolean => JSON.stringify(sent(a)) === JSON.stringify(sent(b))
 export const nameOf = (b: ImagingBinding): string => b.name || b.device_name || b.device
 const text = (b: ImagingBinding): string => [b.name, b.device_name, b.device, ...b.calling_ae, ...(b.called_ae ?? []), ...(b.addresses ?? []), ...b.operations.map(operationName), b.theatre].filter(Boolean).join('\n').toLowerCase()
@@ -33,7 +36,12 @@ export function Bindings({ gateway }: { gateway: string }) {
     if (query.data) setBase((old) => old ?? query.data)
   }, [query.data])
   if (!base) return query.isPending || query.data ? <Loading what="the bindings"><Skeleton lines={10} /></Loading> : <ErrorState error={query.error} lost="The bindings cannot be listed." kept="They stay in force." retry={() => void query.refetch()} />
-  return <List key={base.revision} gateway={gateway} base={base} newest={query.data ?? base} onBase={setBase} />
+  return (
+    <>
+      <Stale gateway={gateway} query={query} kept="They stay in force." />
+      <List key={base.revision} gateway={gateway} base={base} newest={query.data ?? base} onBase={setBase} />
+    </>
+  )
 }
 
 function List({ gateway, base, newest, onBase }: { gateway: string; base: ImagingBindings; newest: ImagingBindings; onBase: (b: ImagingBindings) => void }) {
@@ -42,6 +50,7 @@ function List({ gateway, base, newest, onBase }: { gateway: string; base: Imagin
   const refused = useMay()('imaging.edit')
   const [q, setQ] = useURLValue('q')
   const [draft, setDraft] = useState(base.bindings)
+  const [all, setAll] = useState(false)
   const [editing, setEditing] = useState<{ at: number | null; b: ImagingBinding } | null>(null)
   const [leaving, setLeaving] = useState<number | null>(null)
   const [busy, setBusy] = useState(false)
@@ -97,7 +106,7 @@ function List({ gateway, base, newest, onBase }: { gateway: string; base: Imagin
           <table className="table im-table im-bindings">
             <thead><tr><th scope="col">Device</th><th scope="col">Known by</th><th scope="col">AE titles</th><th scope="col">May</th><th scope="col">Lately</th><th scope="col"><span className="sr-only">Actions</span></th></tr></thead>
             <tbody>
-              {shown.map(({ b, at }) => {
+              {(all ? shown : shown.slice(0, FIRST)).map(({ b, at }) => {
                 const o = was.get(b.device)
                 const live = now.get(b.device)
                 return (
@@ -113,6 +122,7 @@ function List({ gateway, base, newest, onBase }: { gateway: string; base: Imagin
               })}
             </tbody>
           </table>
+          {!all && shown.length > FIRST && <p className="im-foot quiet">These are the first {count(FIRST)}. Search, or <Button small onClick={() => setAll(true)}>show all {count(shown.length)}</Button></p>}
         </div>
       )}
       {editing && (
@@ -141,7 +151,7 @@ function SaveError({ error }: { error: unknown }) {
   return (
     <div className="im-problem" role="alert">
       <ErrorNote error={error} />
-      {fields.length > 0 && <ul className="im-fields">{fields.map((f, i) => <li key={i}><span className="mono">{f.field}</span>: {f.message}{f.hint && <span className="quiet"> {f.hint}</span>}</li>)}</ul>}
+      {fields.length > 0 && <ul className="im-fields">{fields.map((f, i) => <li key={i}><span className="mono">{f.field}</span>: {sentence(f.message)}{f.hint && <span className="quiet"> {statement(f.hint)}</span>}</li>)}</ul>}
       {fields.length === 0 && error instanceof ApiError && error.status === 409 && <p>Nothing was changed.</p>}
     </div>
   )

@@ -7,9 +7,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { theatres as theatresQuery } from '@/api/queries'
+import { statement } from '@/api/said'
 import type { ImagingDestination } from '@/api/types'
 import { useMay } from '@/shell/access'
-import { Button, Copyable, Dialog, Empty, ErrorNote, ErrorState, Icon, Loading, Notice, Skeleton, Time, time, toast, toastError } from '@/ui'
+import { Button, Copyable, Dialog, Empty, ErrorNote, ErrorState, Icon, Loading, Skeleton, Time, toast, toastError } from '@/ui'
 import { span, useNow } from '@/ui/time'
 import { bytes, count, plural } from '@/ui/units'
 import { Chip } from './Chip'
@@ -17,8 +18,9 @@ import { EchoDialog } from './EchoDialog'
 import { destinationOrder } from './flow'
 import { GiveUpDialog } from './GiveUpDialog'
 import { destinations, isInCase, steer, type Steer } from './queries'
+import { Stale } from './Stale'
 import { useWhere } from './where'
-import { commitmentWords, destinationSentence, destinationState, givenUp, perSecond, statement } from './words'
+import { commitmentWords, destinationSentence, destinationState, givenUp, perSecond } from './words'
 
 const done: Record<Steer, (n: string) => string> = { pause: (n) => `${n} is paused. What is for it waits, and is kept.`, resume: (n) => `${n} goes on.`, retry: (n) => `${n} is tried now, also with what was given up.` }
 
@@ -57,7 +59,7 @@ export function Destinations({ gateway }: { gateway: string }) {
   }
   return (
     <div className="im-body">
-      {query.isError && <Notice kind="attention">This is from {time.clock(query.dataUpdatedAt)}: the gateway did not answer since. What waits is kept.</Notice>}
+      <Stale gateway={gateway} query={query} kept="What waits is kept." />
       <ul className="im-strips" aria-label="Destinations">
         {list.map((d) => <Strip key={d.name} d={d} now={now} refused={refused} busy={busy} onAct={(a) => void act(d, a)} onTry={() => setTrying(d)} onGiveUp={() => setGiving(d)} />)}
       </ul>

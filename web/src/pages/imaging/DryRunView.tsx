@@ -2,11 +2,12 @@
 // What another policy would have made of images that are stored.
 
 import { Link } from '@tanstack/react-router'
+import { statement } from '@/api/said'
 import type { ImagingDryRun, ImagingVerdict } from '@/api/types'
 import { Icon, Time } from '@/ui'
 import { count, plural } from '@/ui/units'
 import { VerdictChip } from './Chip'
-import { statement, verdictName, verdictRank } from './words'
+import { verdictName, verdictRank } from './words'
 
 const SHOWN = 50
 

@@ -3,11 +3,11 @@
 // says where it ended. Nothing of a patient is sent.
 
 import { useEffect, useState } from 'react'
+import { statement } from '@/api/said'
 import type { ImagingDestination, ImagingEcho } from '@/api/types'
 import { Button, cx, Dialog, ErrorNote, Icon, Loading, Skeleton } from '@/ui'
 import { count } from '@/ui/units'
 import { echo } from './queries'
-import { statement } from './words'
 
 const steps: Record<string, { name: string; means: string }> = {
   connect: { name: 'Connect', means: 'The address answers on its port.' }, tls: { name: 'Encrypt', means: 'Both sides prove who they are by certificates.' }, associate: { name: 'Agree', means: 'It knows these AE titles, and speaks DICOM.' },

@@ -13,10 +13,11 @@ import { Page } from '@/shell/Page'
 import { useURLState } from '@/shell/urlstate'
 import { Button, cx, Empty, ErrorState, Loading, Notice, Select, Skeleton, Time, time } from '@/ui'
 import '@/ui/tabs.css'
-import { compact } from '@/ui/units'
+import { compact, plural } from '@/ui/units'
 import './imaging.css'
 import { Overview } from './Overview'
-import { gateways, overview } from './queries'
+import { needsOf } from './needs'
+import { destinations, gateways, overview } from './queries'
 import { truth } from './words'
 
 const tabs = ['overview', 'associations', 'destinations', 'quarantine', 'instances', 'policy', 'bindings'] as const
@@ -71,7 +72,13 @@ function Inside({ all }: { all: readonly ImagingGateway[] }) {
   const o = look.data
   const go = (t: Tab) => setParams((p) => { for (const key of [...p.keys()]) if (key !== 'gateway') p.delete(key); if (t !== 'overview') p.set('tab', t) })
   useKeys('Imaging', tabs.map((t, i) => ({ keys: String(i + 1), does: tabName[t], run: () => go(t) })))
-  const counts: Partial<Record<Tab, { n: number; bad?: boolean }>> = o ? { quarantine: { n: o.held, bad: o.held > 0 }, destinations: { n: o.dead, bad: true } } : {}
+  // What is shown asks more often; for the sign at the tab this is often enough.
+  const where = useQuery({ ...destinations(gateway), enabled: here !== undefined, refetchInterval: 15_000 }).data
+  const needs = where && needsOf(where.destinations)
+  const signs: Partial<Record<Tab, { text: string; tone: string; why: readonly string[] }>> = {
+    quarantine: o && o.held > 0 ? { text: compact(o.held), tone: 'high', why: [`${plural(o.held, 'image is', 'images are')} held.`] } : undefined,
+    destinations: needs && { text: needs.words, tone: needs.tone, why: needs.why },
+  }
   // On a narrow screen the tabs scroll: the one that is shown is in sight.
   const bar = useRef<HTMLElement>(null)
   useEffect(() => {
@@ -92,10 +99,10 @@ function Inside({ all }: { all: readonly ImagingGateway[] }) {
       <div className={cx('im', full.includes(tab) && 'im-full')}>
         <nav ref={bar} className="tabs-list im-tabs" aria-label="Parts of Imaging">
           {tabs.map((t) => {
-            const c = counts[t]
+            const s = signs[t]
             return (
               <Link key={t} to="/imaging" search={{ ...(t === 'overview' ? {} : { tab: t }), ...(asked === '' ? {} : { gateway: asked }) }} className="tabs-tab" activeOptions={{ exact: true }} aria-current={t === tab ? 'page' : undefined} data-state={t === tab ? 'active' : undefined}>
-                {tabName[t]}{c && c.n > 0 && <span className={cx('tabs-count', c.bad && 'im-count-bad')}>{compact(c.n)}</span>}
+                {tabName[t]}{s && <><span className={cx('tabs-count', `im-count-${s.tone}`)} title={s.why.join('\n')}>{s.text}</span><span className="sr-only">: {s.why.join(' ')}</span></>}
               </Link>
             )
           })}
@@ -105,7 +112,7 @@ function Inside({ all }: { all: readonly ImagingGateway[] }) {
         ) : (
           <>
             {here.state === 'silent' && <Notice kind="stop">{here.name} has not been heard since {time.absolute(here.heard)}. Whether images pass is not known here. See that it runs, and that it reaches the message bus.</Notice>}
-            {look.isError && o && <Notice kind="attention" action={<Button small onClick={() => void look.refetch()}>Try again</Button>}>This is from {time.clock(look.dataUpdatedAt)}: the gateway did not answer since. Images do not depend on this page.</Notice>}
+            {look.isError && o && <Notice kind="attention" action={<Button small onClick={() => void look.refetch()}>Try again</Button>}>What is shown is from {time.clock(look.dataUpdatedAt)} or before: the gateway did not answer since. Images do not depend on this page.</Notice>}
             {Part ? (
               <Suspense fallback={<Loading what={tabName[tab].toLowerCase()}><Skeleton lines={12} /></Loading>}><Part key={gateway} gateway={gateway} /></Suspense>
             ) : o ? (

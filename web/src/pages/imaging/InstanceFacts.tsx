@@ -4,11 +4,13 @@
 
 import { Link } from '@tanstack/react-router'
 import { Fragment, type ReactNode } from 'react'
+import { statement } from '@/api/said'
 import type { ImagingInstance } from '@/api/types'
 import { Copyable, Icon, SeverityShape } from '@/ui'
 import { plural } from '@/ui/units'
 import { Hash } from '../ledger/Facts'
-import { className, encryption, statement, syntaxName, verdictLevel, verdictName, verdictRank } from './words'
+import { useWhere } from './where'
+import { className, encryption, syntaxName, verdictLevel, verdictName, verdictRank } from './words'
 
 const wayName = { dimse: 'C-STORE', stow: 'STOW-RS', file: 'put in by a person' } as const
 
@@ -36,6 +38,7 @@ export function Hits({ r }: { r: ImagingInstance }) {
 
 export function Identifiers({ r, theatre }: { r: ImagingInstance; theatre: (id: string) => string }) {
   const s = r.sender
+  const g = useWhere()
   const rows: [string, ReactNode][] = [
     ['Device', s.device ? <Link to="/devices/$id" params={{ id: s.device }}>{r.device_name ?? s.device}</Link> : <span className="quiet">not known</span>],
     ['How it came', <>{wayName[s.way]}, {s.tls ? encryption(s.tls) : <span className="im-warn"><Icon name="unlock" size={13} /> in clear</span>}</>],
@@ -46,7 +49,7 @@ export function Identifiers({ r, theatre }: { r: ImagingInstance; theatre: (id: 
     ['SOP class', <span title={r.sop_class}>{className(r.sop_class)}</span>],
     ['Transfer syntax', <span title={r.transfer_syntax}>{syntaxName(r.transfer_syntax)}</span>],
     ['SOP instance', <Copyable value={r.sop_instance} what="SOP instance UID" />],
-    ['Series', <Copyable value={r.series} what="series UID" />],
+    ['Series', <><Copyable value={r.series} what="series UID" />{r.series && <Link to="/imaging" search={{ tab: 'instances', series: r.series, ...g }}>All of it</Link>}</>],
     ['Study', <Copyable value={r.study} what="study UID" />],
     ['SHA-256 of the data set', <Hash value={r.data_set} what="SHA-256 of the data set" whole />],
     ...(r.pixel ? [['SHA-256 of the pixels', <Hash value={r.pixel} what="SHA-256 of the pixel data" whole />] as [string, ReactNode]] : []),

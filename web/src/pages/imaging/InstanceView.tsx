@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ApiError } from '@/api/client'
+import { statement } from '@/api/said'
 import type { ImagingInstanceDetail } from '@/api/types'
 import { Button, Copyable, Empty, ErrorState, Icon, Loading, Skeleton, time } from '@/ui'
 import { useZone } from '@/ui/time'
@@ -17,7 +18,7 @@ import { MomentList } from './MomentList'
 import { instance, saveInstanceReceipts } from './queries'
 import { sameBits, storyOf } from './story'
 import { useWhere } from './where'
-import { custodyMeans, deliveryIcon, deliveryName, deliveryTone, statement, titleOf } from './words'
+import { custodyMeans, deliveryIcon, deliveryName, deliveryTone, titleOf } from './words'
 
 interface Props { number: string; gateway: string; theatre: (id: string) => string; back: string; onBack: () => void }
 

@@ -4,6 +4,7 @@
 
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import { statement } from '@/api/said'
 import type { ImagingDependency, ImagingOverview } from '@/api/types'
 import { Copyable, Icon, SeverityShape, severityName, Time } from '@/ui'
 import { bytes, count, plural } from '@/ui/units'
@@ -11,7 +12,7 @@ import { Chip } from './Chip'
 import { FlowPicture } from './FlowPicture'
 import { Minutes } from './Minutes'
 import { Procedures } from './Procedures'
-import { dependency, diskWords, failWords, listenerName, routeState, statement } from './words'
+import { dependency, diskWords, failWords, listenerName, routeState } from './words'
 import { useWhere } from './where'
 
 export function Overview({ o, gateway }: { o: ImagingOverview; gateway: string }) {

@@ -7,6 +7,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useBlocker } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { ApiError } from '@/api/client'
+import { sentence, statement } from '@/api/said'
 import type { ImagingDryRun, ImagingPolicy, ImagingProblem } from '@/api/types'
 import { useMay } from '@/shell/access'
 import { Button, Confirm, ErrorNote, ErrorState, Icon, Loading, Notice, Segmented, Skeleton, Time, toast } from '@/ui'
@@ -18,7 +19,6 @@ import { DiffView } from './DiffView'
 import { DryRunView } from './DryRunView'
 import { checkPolicy, dryRun, policy as policyQuery, savePolicy } from './queries'
 import { useWhere } from './where'
-import { statement } from './words'
 
 const REST = 600 // ms of rest before the text is checked
 const looks = [{ value: '200', label: '200 newest images' }, { value: '1000', label: '1000 newest images' }] as const
@@ -151,7 +151,7 @@ function Problems({ list, onGo }: { list: readonly ImagingProblem[]; onGo: (p: I
       {list.map((p, i) => (
         <li key={i}>
           <Icon name="warning" size={14} />
-          <span>{p.line > 0 && <button type="button" className="linklike" onClick={() => onGo(p)}>Line {p.line}</button>}{p.line > 0 && ': '}{p.field && <span className="mono">{p.field}</span>}{p.field && ': '}{p.what}{p.hint && <span className="re-why">{statement(p.hint)}</span>}</span>
+          <span>{p.line > 0 && <button type="button" className="linklike" onClick={() => onGo(p)}>Line {p.line}</button>}{p.line > 0 && ': '}{p.field && <span className="mono">{p.field}</span>}{p.field && ': '}{sentence(p.what)}{p.hint && <span className="re-why">{statement(p.hint)}</span>}</span>
         </li>
       ))}
     </ul>

@@ -9,13 +9,14 @@ import { useState } from 'react'
 import { theatres as theatresQuery } from '@/api/queries'
 import type { ImagingHeld, ImagingProcedureStep } from '@/api/types'
 import { useMay } from '@/shell/access'
-import { Button, Copyable, ErrorState, Icon, Loading, Notice, Skeleton, Time, time, toast } from '@/ui'
+import { Button, Copyable, ErrorState, Icon, Loading, Skeleton, Time, time, toast } from '@/ui'
 import { span, useNow, useZone } from '@/ui/time'
 import { plural } from '@/ui/units'
 import { Chip } from './Chip'
 import { inProgress, OTHER_CASE, procedureOrder, procedureState } from './steps'
 import { endProcedure, procedures } from './queries'
 import { ReasonDialog } from './ReasonDialog'
+import { Stale } from './Stale'
 import { useWhere } from './where'
 
 type Step = ImagingProcedureStep
@@ -45,7 +46,7 @@ export function Procedures({ gateway }: { gateway: string }) {
         <p className="quiet">No device says that one is in progress. Then no image is held because of whose case it is.</p>
       ) : (
         <>
-          {query.isError && <Notice kind="attention">This is from {time.clock(query.dataUpdatedAt)}: the gateway did not answer since.</Notice>}
+          <Stale gateway={gateway} query={query} />
           <ul className="im-procedures" aria-label="Procedures">
             {list.map((s) => (
               <li key={s.uid} className={inProgress(s) ? undefined : 'im-over-now'}>

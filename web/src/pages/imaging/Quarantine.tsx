@@ -9,7 +9,7 @@ import { theatres as theatresQuery } from '@/api/queries'
 import type { ImagingHeld } from '@/api/types'
 import { useKeys } from '@/shell/keys'
 import { useURLState } from '@/shell/urlstate'
-import { Button, cx, Empty, ErrorState, Icon, Loading, Notice, Time, time } from '@/ui'
+import { Button, cx, Empty, ErrorState, Icon, Loading, Notice, Time } from '@/ui'
 import { GridSkeleton, type Choice, type Column } from '@/ui/grid'
 import { count } from '@/ui/units'
 import { FilteredGrid } from '../advisories/FilteredGrid'
@@ -17,6 +17,7 @@ import '../ledger/ledger.css'
 import { VerdictChip } from './Chip'
 import { HeldView } from './HeldView'
 import { quarantine } from './queries'
+import { More, Stale } from './Stale'
 import { titleOf, verdictName, verdictRank, whyHeld } from './words'
 
 const keep = ['tab', 'gateway', 'open']
@@ -73,7 +74,7 @@ export function Quarantine({ gateway }: { gateway: string }) {
   return (
     <div className={cx('lg-cols', open !== '' && 'lg-open')}>
       <div className="lg-list">
-        {query.isError && <Notice kind="attention">This is from {time.clock(query.dataUpdatedAt)}: the gateway did not answer since. What is held stays held.</Notice>}
+        <Stale gateway={gateway} query={query} kept="What is held stays held." />
         {mine > 0 && open === '' && <Notice action={<Button small onClick={() => setParams((p) => { p.delete('is'); p.append('is', 'waits:mine') })}>Show {mine === 1 ? 'it' : 'them'}</Button>}>{mine === 1 ? 'One waits' : `${count(mine)} wait`} for a second person: somebody has asked, and another has to agree.</Notice>}
         <FilteredGrid
           what="held images" one="held image" rows={rows} columns={columns} sort={first} fields={fields} fieldName={fieldName} values={values} valueName={valueName} text={textOf} rowId={(h) => String(h.number)} rowName={titleOf}
@@ -81,7 +82,7 @@ export function Quarantine({ gateway }: { gateway: string }) {
           empty={<Empty icon="check" title="Nothing is held."><p>What the policy holds back comes here: with the reason, and until two people say what becomes of it. Nothing that is held reaches a display.</p></Empty>}
           noMatch={(clear) => <Empty icon="filter" title="Nothing that is held passes these filters." action={<Button onClick={clear}>Show all</Button>} />}
         />
-        {query.hasNextPage && <p className="im-foot"><Button small busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>Load older ones</Button></p>}
+        <More query={query} />
       </div>
       {open !== '' && <div className="lg-detail"><HeldView key={open} number={open} row={here} gateway={gateway} theatre={theatre} onBack={() => show('')} /></div>}
     </div>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What passed the gateway, by study or image by image, and how to find one again:
-// by its UID, by the SHA-256 of what somebody holds in hand, or by that file itself,
+// by a UID, by the SHA-256 of what somebody holds in hand, or by that file itself,
 // which is hashed here and sent nowhere.
 
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useRef, useState, type DragEvent } from 'react'
 import { theatres as theatresQuery } from '@/api/queries'
 import { useKeys } from '@/shell/keys'
@@ -23,10 +24,12 @@ import { readSought } from './story'
 import {
   instanceColumns, instanceFieldName, instanceFields, instanceText, instanceValueName, instanceValues, studyColumns, studyFieldName, studyFields, studyText, studyValueName, studyValues, type Names,
 } from './studyColumns'
+import { More, Stale } from './Stale'
 import { StudyView } from './StudyView'
+import { useWhere } from './where'
 import { titleOf } from './words'
 
-const keep = ['tab', 'gateway', 'open', 'by', 'study', 'from', 'to', 'sop', 'sha256']
+const keep = ['tab', 'gateway', 'open', 'by', 'study', 'series', 'from', 'to', 'sop', 'sha256']
 const newest = [{ id: 'received', down: true }]
 const newestStudy = [{ id: 'last', down: true }]
 
@@ -36,7 +39,7 @@ export function Studies({ gateway }: { gateway: string }) {
   const theatre = useCallback((id: string) => rooms?.find((t) => t.id === id)?.name ?? id, [rooms])
   const study = params.get('study') ?? ''
   const digest = params.get('digest') ?? ''
-  const by = params.get('by') === 'instance' || params.has('sop') || params.has('sha256') ? 'instance' : 'study'
+  const by = params.get('by') === 'instance' || ['series', 'sop', 'sha256'].some((f) => params.has(f)) ? 'instance' : 'study'
   const clear = useCallback((then: (p: URLSearchParams) => void) => setParams((p) => { for (const key of [...p.keys()]) if (key !== 'tab' && key !== 'gateway') p.delete(key); then(p) }), [setParams])
   const found = useCallback((what: Record<string, string>) => clear((p) => { for (const [k, v] of Object.entries(what)) p.set(k, v) }), [clear])
   const [looking, look] = useFiles(gateway, found)
@@ -108,8 +111,8 @@ function Find({ gateway, onFound, onFiles }: { gateway: string; onFound: (what: 
         onFound(list.length === 1 && list[0] ? imageOf(s.digest, list[0].number) : list.length > 1 ? { by: 'instance', sha256: s.digest } : { digest: s.digest })
       } else {
         const what = await whatIs(gateway, s.uid)
-        if (what) onFound(what === 'study' ? { study: s.uid } : { sop: s.uid })
-        else setSaid('The gateway has seen no study and no image with this UID.')
+        if (what) onFound(what === 'study' ? { study: s.uid } : what === 'series' ? { series: s.uid } : { sop: s.uid })
+        else setSaid('The gateway has seen no study, no series and no image with this UID.')
       }
     } catch (e) {
       toastError('The search did not work.', e)
@@ -150,6 +153,7 @@ function ByStudy({ gateway, theatre }: { gateway: string; theatre: (id: string) 
   return (
     <div className="lg-cols">
       <div className="lg-list">
+        <Stale gateway={gateway} query={query} kept="All that was taken is kept." />
         <FilteredGrid
           what="studies" one="study" rows={rows} columns={columns} sort={newestStudy} fields={studyFields} fieldName={studyFieldName} values={studyValues} valueName={(f, v) => studyValueName(f, v, names)} text={studyText} rowId={(s) => s.study}
           rowName={(s) => `${s.modalities.join(', ')} from ${s.device_name ?? s.device}, ${time.short(s.last)}`} placeholder="Narrow what is shown" keep={keep} clickOpens
@@ -163,18 +167,14 @@ function ByStudy({ gateway, theatre }: { gateway: string; theatre: (id: string) 
   )
 }
 
-function More({ query }: { query: { hasNextPage: boolean; isFetchingNextPage: boolean; isFetchNextPageError: boolean; fetchNextPage: () => Promise<unknown> } }) {
-  if (!query.hasNextPage) return null
-  return <p className="im-foot"><Button small busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>Load older ones</Button>{query.isFetchNextPageError && <span className="im-warn"> They did not come. Try again.</span>}</p>
-}
-
 function ByInstance({ gateway, theatre }: { gateway: string; theatre: (id: string) => string }) {
   const [params, setParams] = useURLState()
   const open = params.get('open') ?? ''
+  const g = useWhere()
   const terms = useMemo(() => readTerms(params, instanceFields), [params])
   const filter = useMemo<InstanceFilter>(() => {
     const one = (f: string) => terms.find((t) => t.field === f && !t.not && t.values.length === 1)?.values[0] ?? ''
-    return { study: '', sop_instance: params.get('sop') ?? '', sha256: params.get('sha256') ?? '', device: one('device'), destination: one('destination'), state: one('state'), delivery: one('delivery'), theatre: one('theatre'), from: params.get('from') ?? '', to: params.get('to') ?? '' }
+    return { study: '', series: params.get('series') ?? '', sop_instance: params.get('sop') ?? '', sha256: params.get('sha256') ?? '', device: one('device'), destination: one('destination'), state: one('state'), delivery: one('delivery'), theatre: one('theatre'), from: params.get('from') ?? '', to: params.get('to') ?? '' }
   }, [terms, params])
   const query = useInfiniteQuery(instances(gateway, filter))
   const pages = query.data?.pages
@@ -182,15 +182,17 @@ function ByInstance({ gateway, theatre }: { gateway: string; theatre: (id: strin
   const names = useMemo(() => namesOf(theatre, rows.map((r) => ({ id: r.sender.device, name: r.device_name }))), [theatre, rows])
   const columns = useMemo(() => instanceColumns(names, false), [names])
   const show = (n: string) => setParams((p) => { if (n === '') p.delete('open'); else p.set('open', n) }, { replace: open !== '' })
-  const onlyAll = () => setParams((p) => { p.delete('sop'); p.delete('sha256'); p.set('by', 'instance') })
+  const onlyAll = () => setParams((p) => { for (const f of ['series', 'sop', 'sha256']) p.delete(f); p.set('by', 'instance') })
   useKeys('Images', [{ keys: 'u', does: 'Back to the list', run: () => show('') }], open !== '')
   if (query.isPending) return <Loading what="images"><GridSkeleton columns={8} /></Loading>
   if (!pages) return <ErrorState error={query.error} lost="The images cannot be listed." kept="All that was taken is kept." retry={() => void query.refetch()} />
   return (
     <div className={cx('lg-cols', open !== '' && 'lg-open')}>
       <div className="lg-list">
+        <Stale gateway={gateway} query={query} kept="All that was taken is kept." />
         {params.has('sha256') && <p className="im-only">Only what came or went with the SHA-256 <Copyable value={params.get('sha256') ?? ''} what="SHA-256" cut /> <Button small kind="quiet" onClick={() => onlyAll()}>Show all</Button></p>}
-        {params.has('sop') && <p className="im-only">Only the SOP instance <span className="mono">{params.get('sop')}</span> <Button small kind="quiet" onClick={() => onlyAll()}>Show all</Button></p>}
+        {params.has('series') && <p className="im-only">Only the series <Copyable value={params.get('series') ?? ''} what="series UID" /> {rows[0] && <Link to="/imaging" search={{ tab: 'instances', study: rows[0].study, ...g }}>Its study</Link>} <Button small kind="quiet" onClick={() => onlyAll()}>Show all</Button></p>}
+        {params.has('sop') && <p className="im-only">Only the SOP instance <Copyable value={params.get('sop') ?? ''} what="SOP instance UID" /> <Button small kind="quiet" onClick={() => onlyAll()}>Show all</Button></p>}
         <FilteredGrid
           what="images" one="image" rows={rows} columns={columns} sort={newest} fields={instanceFields} fieldName={instanceFieldName} values={instanceValues} valueName={(f, v) => instanceValueName(f, v, names)} text={instanceText} rowId={(r) => String(r.number)} rowName={titleOf}
           placeholder="Narrow what is shown" keep={keep} clickOpens mark={(r) => (String(r.number) === open ? 'grid-tr-open' : undefined)} onOpen={(r) => show(String(r.number))}

@@ -16,6 +16,7 @@ import { FilteredGrid } from '../advisories/FilteredGrid'
 import { Chip, CustodyChip, StateChip, VerdictChip } from './Chip'
 import { InstanceView } from './InstanceView'
 import { saveStudyReceipts, saveTrust, timeline } from './queries'
+import { More, Stale } from './Stale'
 import { studyNote } from './studyColumns'
 import { custodyMeans, custodyName, stateName, verdictName, verdictRank, whatIcon, type ImagingCustody, type Tone } from './words'
 
@@ -75,12 +76,13 @@ export function StudyView({ study, gateway, theatre, onBack }: { study: string; 
   return (
     <div className={cx('lg-cols lg-open im-study', list && 'im-list-first')}>
       <div className="lg-list">
+        <Stale gateway={gateway} query={query} kept="Its images are kept, and so is what is recorded of them." />
         <p className="im-only"><Button small icon="arrow-left" onClick={list ? () => show('') : onBack}>{list ? 'Its story' : 'All studies'}</Button></p>
         <FilteredGrid
           what="images" one="image" rows={rows} columns={columns} sort={first} fields={fields} fieldName={fieldName} values={values} valueName={valueName} text={text} rowId={(l) => String(l.number)} rowName={(l) => `Image ${l.number}`} placeholder="UID, state, destination …" keep={keep}
           clickOpens mark={(l) => (String(l.number) === open ? 'grid-tr-open' : undefined)} onOpen={(l) => show(String(l.number))} empty={<Empty title="No image of it is left." />} noMatch={(clear) => <Empty icon="filter" title="No image passes these filters." action={<Button onClick={clear}>Show all</Button>} />}
         />
-        {query.hasNextPage && <p className="im-foot"><Button small busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>Load more of its images</Button></p>}
+        <More query={query} label="Load more of its images" />
       </div>
       <div className="lg-detail">
         {open !== '' ? <InstanceView key={open} number={open} gateway={gateway} theatre={theatre} back="The study" onBack={() => show('')} /> : <Story s={head.study} steps={head.steps} gateway={gateway} theatre={theatre} onList={() => setParams((p) => p.set('list', '1'))} onBack={onBack} />}

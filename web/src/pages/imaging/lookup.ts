@@ -2,7 +2,7 @@
 // Which image a file is. The file is hashed here and never sent: the gateway is
 // asked only for the SHA-256 of its data set.
 
-import { ApiError } from '@/api/client'
+import { ApiError, explain } from '@/api/client'
 import type { ImagingInstance } from '@/api/types'
 import { sumsOfFile, TooBig } from '../verify/hash'
 import { statementsOf, withContent } from './queries'
@@ -51,7 +51,10 @@ async function isRecorded(gateway: string, digest: string, signal: AbortSignal):
 
 export function whyNot(e: unknown): { why: string; hint?: string } {
   if (e instanceof TooBig) return { why: e.message, hint: onTheCommandLine }
-  if (e instanceof ApiError) return { why: e.message, hint: e.hint }
+  if (e instanceof ApiError) {
+    const { title, hint } = explain(e)
+    return { why: title, hint }
+  }
   if (e instanceof DOMException) return { why: 'It cannot be read: it is a folder, or it was moved meanwhile.', hint: 'Choose the files in it.' }
   return { why: e instanceof Error ? e.message : String(e) }
 }

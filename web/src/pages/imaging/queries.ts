@@ -53,7 +53,7 @@ export const procedures = (gateway: string) =>
 export const endProcedure = (gateway: string, uid: string, body: { reason: string }) => api.post<ImagingProcedureStep>(`/imaging/steps/${part(uid)}/end`, body, at(gateway))
 
 /** What the ledger of instances is asked for. Empty: anything. */
-export interface InstanceFilter { study: string; sop_instance: string; sha256: string; device: string; destination: string; state: string; delivery: string; theatre: string; from: string; to: string }
+export interface InstanceFilter { study: string; series: string; sop_instance: string; sha256: string; device: string; destination: string; state: string; delivery: string; theatre: string; from: string; to: string }
 export const instances = (gateway: string, f: InstanceFilter) =>
   infiniteQueryOptions({
     queryKey: ['imaging', gateway, 'instances', f],
@@ -97,11 +97,16 @@ export const statementsOf = (gateway: string, artefact: string, signal?: AbortSi
 export const receipts = (gateway: string, artefact: string) => queryOptions({ queryKey: ['imaging', gateway, 'receipts', artefact], queryFn: ({ signal }) => statementsOf(gateway, artefact, signal), enabled: artefact !== '' })
 /** The instances that came, or went, with this content; the newest first. */
 export const withContent = async (gateway: string, sha256: string, limit: number, signal?: AbortSignal) => (await api.get<ImagingInstances>('/imaging/instances', { ...of(gateway), sha256, limit }, signal)).instances
-/** Whether a UID is that of a study or of an instance that the gateway knows. */
-export async function whatIs(gateway: string, uid: string): Promise<'study' | 'instance' | undefined> {
-  const ask = (f: Partial<InstanceFilter>) => api.get<ImagingInstances>('/imaging/instances', { ...of(gateway), ...f, limit: 1 })
-  const [study, instance] = await Promise.all([ask({ study: uid }), ask({ sop_instance: uid })])
-  return study.instances.length > 0 ? 'study' : instance.instances.length > 0 ? 'instance' : undefined
+/** Whether a UID is that of a study, a series or an instance that the gateway knows. */
+export async function whatIs(gateway: string, uid: string): Promise<'study' | 'series' | 'instance' | undefined> {
+  const kinds = [['study', 'study'], ['series', 'series'], ['instance', 'sop_instance']] as const
+  const asked = await Promise.allSettled(kinds.map(([, field]) => api.get<ImagingInstances>('/imaging/instances', { ...of(gateway), [field]: uid, limit: 1 })))
+  const found = kinds.find((_, i) => { const a = asked[i]; return a?.status === 'fulfilled' && a.value.instances.length > 0 })
+  if (found) return found[0]
+  // One that was not answered (older records are still being indexed) may have known it.
+  const failed = asked.find((a) => a.status === 'rejected')
+  if (failed) throw failed.reason
+  return undefined
 }
 
 export const policy = (gateway: string) => queryOptions({ queryKey: ['imaging', gateway, 'policy'], queryFn: ({ signal }) => api.get<ImagingPolicy>('/imaging/policy', of(gateway), signal) })

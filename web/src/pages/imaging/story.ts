@@ -2,10 +2,11 @@
 // What happened to one instance, oldest first: what the ledger has of it, and
 // what the gateway has still to do or gave up.
 
+import { sentence } from '@/api/said'
 import type { ImagingInstance, ImagingInstanceDetail, LedgerEntry } from '@/api/types'
 import type { IconName } from '@/ui'
 import { kindOf } from '../ledger/words'
-import { deliveryIcon, deliveryTone, sentence, stateIcon, stateTone, type Tone } from './words'
+import { deliveryIcon, deliveryTone, stateIcon, stateTone, type Tone } from './words'
 
 export interface Moment {
   at: string
@@ -49,5 +50,5 @@ export function readSought(text: string): { digest: string } | { uid: string } |
   if (/^\d+(\.\d+)+$/.test(t)) return t.length <= 64 ? { uid: t } : { why: `A UID has at most 64 characters, this has ${t.length}.` }
   if (/^[0-9.]+$/.test(t)) return { why: 'A UID is numbers with dots between.' }
   if (/^[0-9a-f]+$/i.test(bare) && bare.length > 16) return { why: `A SHA-256 has 64 digits, this has ${bare.length}.` }
-  return { why: 'Search by the UID of a study or an image, by the SHA-256 of a data set, or by a file. For devices and rooms, use the filter.' }
+  return { why: 'Search by the UID of a study, a series or an image, by the SHA-256 of a data set, or by a file. For devices and rooms, use the filter.' }
 }

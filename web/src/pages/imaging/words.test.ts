@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
+import { sentence } from '@/api/said'
 import type { ImagingDestination, ImagingOverview } from '@/api/types'
-import { commitmentWords, deliverySum, dependency, destinationSentence, diskWords, elementName, encryption, failWords, givenUp, perSecond, problemName, sentence, titleOf, truth, verdictMeans, whyHeld } from './words'
+import { commitmentWords, deliverySum, dependency, destinationSentence, diskWords, elementName, encryption, failWords, givenUp, perSecond, problemName, titleOf, truth, verdictMeans, whyHeld } from './words'
 
 const nb = '\u00a0'
 const now = Date.parse('2026-11-22T10:00:00Z')

@@ -2,6 +2,7 @@
 // The words of the gateway: what its states, verdicts and failures mean to
 // somebody who has to do something about them.
 
+import { sentence, statement, statements } from '@/api/said'
 import type {
   ImagingAssociation, ImagingDelivery, ImagingDeliveryState, ImagingDependency, ImagingDestination, ImagingDisk, ImagingInstance, ImagingListener, ImagingOverview, ImagingRoute, ImagingState, ImagingVerdict, ImagingWhat, Severity,
 } from '@/api/types'
@@ -22,11 +23,6 @@ export function truth(o: ImagingOverview): string {
   const flows = o.received.per_second > 0 ? `${perSecond(o.received.per_second)} in, ${perSecond(o.forwarded.per_second)} out` : 'No image has come in the last minute'
   return `${flows}${parts.length === 0 ? ', and nothing waits' : `; ${parts.join(', ')}`}.`
 }
-
-/** A clause of the server's as a sentence of its own. */
-export const statement = (text: string): string => capital(sentence(text))
-/** A clause of the server's as the end of a sentence: one full stop. */
-export const sentence = (text: string): string => `${text.replace(/[.\s]+$/, '')}.`
 
 /** "4.2 images/s"; what flows slowly is not said to stand still. */
 export function perSecond(n: number): string {
@@ -53,7 +49,7 @@ export function dependency(what: 'ledger' | 'trust' | 'audit', d: ImagingDepende
   const lag = d.lag !== undefined && d.lag > 0 ? `${plural(d.lag, 'statement waits', 'statements wait')}` : ''
   if (d.state === 'off') return { word: 'Off', note: { ledger: 'Nothing is recorded, and no receipt can be given.', trust: 'Nobody is known by a certificate.', audit: 'No audit message is sent.' }[what], tone: what === 'audit' ? 'quiet' : 'medium', icon: 'minus' }
   if (d.state === 'ok') return { word: good, note: lag, tone: 'ok', icon: 'check' }
-  const why = [d.why && statement(d.why), lag && sentence(lag), d.hint && statement(d.hint)].filter(Boolean).join(' ')
+  const why = statements(d.why, lag, d.hint)
   return d.state === 'degraded' ? { word: 'Works with trouble', note: why, tone: 'high', icon: 'warning' } : { word: 'Does not answer', note: why, tone: 'critical', icon: 'close' }
 }
 export function diskWords(d: ImagingDisk): { word: string; tone: Tone; icon: IconName } {

@@ -7,6 +7,7 @@ import { Link } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { ApiError } from '@/api/client'
 import { theatres as theatresQuery } from '@/api/queries'
+import { statement } from '@/api/said'
 import type { LedgerEntry } from '@/api/types'
 import { kinds } from '@/receipt/statement'
 import { useMay } from '@/shell/access'
@@ -52,7 +53,7 @@ export function LedgerPage() {
     <Page title="Ledger" full sentence={truth(s, now)} actions={<Actions />}>
       <div className="grid-page lg">
         {status.isError && <Notice kind="attention" action={<Button small onClick={() => void status.refetch()}>Try again</Button>}>This is from {time.clock(status.dataUpdatedAt)}: the server did not answer since.</Notice>}
-        {s.audit.problem && <Notice kind="stop">{s.audit.problem} Nothing new is lost; what was there before has to be compared with a backup: <code>asepsis ledger fsck</code>.</Notice>}
+        {s.audit.problem && <Notice kind="stop">{statement(s.audit.problem)} Nothing new is lost; what was there before has to be compared with a backup: <code>asepsis ledger fsck</code>.</Notice>}
         {s.alarm && !s.audit.problem && <Notice kind="attention">Nothing is lost: entries are kept, and witnessed when witnesses answer again. Until then this server alone vouches for {plural(s.unwitnessed, 'entry', 'entries')}. Look at the network to the witnesses.</Notice>}
         <Overview s={s} />
         <Entries size={s.size} />

@@ -2,6 +2,7 @@
 // The words of the ledger: kinds, states, the fields of a statement, and how it
 // stands in one sentence.
 
+import { sentence } from '@/api/said'
 import type { LedgerEntry, LedgerStatus, LedgerWitness } from '@/api/types'
 import type { Kind } from '@/receipt/statement'
 import type { IconName } from '@/ui'
@@ -36,7 +37,7 @@ export function witnessState(w: LedgerWitness, s: LedgerStatus): { is: 'signs' |
 
 /** How the ledger stands, the worst first. */
 export function truth(s: LedgerStatus, now: number): string {
-  if (s.audit.problem) return `The ledger’s own check found something wrong: ${s.audit.problem.replace(/\.$/, '')}.`
+  if (s.audit.problem) return `The ledger’s own check found something wrong: ${sentence(s.audit.problem)}`
   if (s.size === 0) return 'Nothing has been recorded yet.'
   const all = plural(s.size, 'entry', 'entries')
   if (s.required === 0) return `${all} recorded and signed by this server alone: no witness is required here.`

@@ -6,6 +6,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import { statement } from '@/api/said'
 import { useMay } from '@/shell/access'
 import { Page } from '@/shell/Page'
 import { useURLState } from '@/shell/urlstate'
@@ -40,7 +41,7 @@ export function RulesPage() {
   const sentence = all && (
     rules.data?.engines.length === 0
       ? `${plural(all.length, 'rule')}, but no process detects: nothing is found now.`
-      : `${plural(on, 'rule is', 'rules are')} on${failing > 0 ? `, ${count(failing)} ${failing === 1 ? 'fails' : 'fail'}` : ''}${all.length - on - failing > 0 ? `, ${count(all.length - on - failing)} off` : ''}. ${trouble ?? (behind > 5 ? `Detection is ${Math.round(behind)} s behind.` : 'Detection is up to date.')}`
+      : `${plural(on, 'rule is', 'rules are')} on${failing > 0 ? `, ${count(failing)} ${failing === 1 ? 'fails' : 'fail'}` : ''}${all.length - on - failing > 0 ? `, ${count(all.length - on - failing)} off` : ''}. ${trouble ? statement(trouble) : behind > 5 ? `Detection is ${Math.round(behind)} s behind.` : 'Detection is up to date.'}`
   )
   const countOf: Partial<Record<Tab, number>> = { rules: all?.length, suppressions: hidden.data?.suppressions.length, maintenance: windows.data?.windows.length }
   const shown: Record<Tab, () => ReactNode> = { rules: () => <RuleGrid />, suppressions: () => <Suppressions />, maintenance: () => <Maintenance />, baselines: () => <Baselines />, budget: () => <Budget /> }

@@ -3,6 +3,7 @@
 // what is not seen and why, then the figures.
 import { useQuery } from '@tanstack/react-query'
 import { sensors, theatres } from '@/api/queries'
+import { statement } from '@/api/said'
 import type { Sensor } from '@/api/types'
 import { Page } from '@/shell/Page'
 import { useURLValue } from '@/shell/urlstate'
@@ -48,12 +49,6 @@ export function SensorPage() {
   )
 }
 
-/** As a sentence's beginning and without its end, however it was written. */
-function sentence(s: string): string {
-  const t = s.trim().replace(/\.$/, '')
-  return t.charAt(0).toUpperCase() + t.slice(1)
-}
-
 function BlindSpots({ sensors }: { sensors: Sensor[] }) {
   const all = sensors.flatMap((s) => s.blind_spots.map((b) => ({ ...b, sensor: s.name })))
   if (all.length === 0) return null
@@ -66,13 +61,13 @@ function BlindSpots({ sensors }: { sensors: Sensor[] }) {
             <Icon name="info" />
             <div>
               <p className="blind-what">
-                {sentence(b.what)}
+                {statement(b.what).replace(/\.$/, '')}
                 {sensors.length > 1 && <span className="quiet"> · {b.sensor}</span>}
               </p>
-              <p>{sentence(b.why)}.</p>
+              <p>{statement(b.why)}</p>
               {b.hint && (
                 <p className="blind-hint">
-                  <Icon name="arrow-right" size={14} /> {sentence(b.hint)}.
+                  <Icon name="arrow-right" size={14} /> {statement(b.hint)}
                 </p>
               )}
             </div>

@@ -5,7 +5,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { ApiError } from '@/api/client'
+import { ApiError, told } from '@/api/client'
 import type { Bytes } from '@/receipt/bytes'
 import type { Trust } from '@/receipt/trust'
 import { Page } from '@/shell/Page'
@@ -146,7 +146,7 @@ export function VerifyPage() {
           <Button kind={anything ? 'plain' : 'primary'} onClick={() => picker.current?.click()}>Choose files</Button>
           <input ref={picker} type="file" multiple className="sr-only" tabIndex={-1} aria-label="Files to verify; they are not sent" onChange={(e) => { const files = [...(e.target.files ?? [])]; e.target.value = ''; void take(files) }} />
         </section>
-        {asked.isError && <Notice kind="attention">The receipt of entry {entry} did not come: {asked.error instanceof ApiError ? [asked.error.message, asked.error.hint].filter(Boolean).join(' ') : asked.error.message}</Notice>}
+        {asked.isError && <Notice kind="attention">The receipt of entry {entry} did not come: {told(asked.error)}</Notice>}
         {anything && !trust && !server.isPending && <Notice kind="attention">Drop a trust file too: without one nobody can tell whose signatures count.</Notice>}
         <section className="vf-results" aria-label="What came of it" aria-busy={busy || undefined}>
           {busy && !judged && <Loading what="the result"><p className="quiet">Computing …</p><Skeleton lines={4} /></Loading>}

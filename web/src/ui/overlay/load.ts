@@ -3,6 +3,7 @@
 // itself: nobody needs it to see how the theatres are. Until then a trigger is
 // the plain button that it looks like; using it waits for the code and opens.
 import { useEffect, useSyncExternalStore } from 'react'
+import { loadTooltips } from '../Tooltip'
 
 type Overlays = typeof import('./overlays')
 
@@ -43,12 +44,17 @@ export function useOverlays(want: boolean): Overlays | undefined {
   return code
 }
 
+const loadAll = (): void => {
+  void loadOverlays()
+  void loadTooltips()
+}
+
 /** Once the page stands and the browser has nothing else to do. */
 export function loadOverlaysWhenIdle(): () => void {
   if (typeof requestIdleCallback !== 'function') {
-    const t = setTimeout(() => void loadOverlays(), 500)
+    const t = setTimeout(loadAll, 500)
     return () => clearTimeout(t)
   }
-  const t = requestIdleCallback(() => void loadOverlays(), { timeout: 2_000 })
+  const t = requestIdleCallback(loadAll, { timeout: 2_000 })
   return () => cancelIdleCallback(t)
 }

@@ -1,1 +1,0 @@
-import{t as e}from"./ClassIcon.js";import{n as t}from"./Severity.js";import{n}from"./cx.js";var r=n(),i=t=>(0,r.jsx)(e,{class:t}),a=e=>(0,r.jsx)(`span`,{className:`sev-${e}`,children:(0,r.jsx)(t,{level:e})});export{i as deviceSign,a as findingSign};
