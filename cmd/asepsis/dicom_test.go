@@ -8,12 +8,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/asepsis/asepsis/guard/dicomnet"
+	"github.com/asepsis/asepsis/platform/porttest"
 	"github.com/asepsis/asepsis/wire/dicom"
 	"github.com/asepsis/asepsis/wire/dicom/dimse"
 )
@@ -36,15 +38,12 @@ func TestDICOMCommands(t *testing.T) {
 			e.Setenv("PEER", ln.Addr().String())
 			e.Setenv("PEERHOST", host)
 			e.Setenv("PEERPORT", port)
-			here, err := net.Listen("tcp", "127.0.0.1:0")
+			here, err := porttest.Free()
 			if err != nil {
 				return err
 			}
-			known := here.Addr().String()
+			known := net.JoinHostPort(host, strconv.Itoa(here))
 			e.Setenv("HERE", known)
-			if err := here.Close(); err != nil {
-				return err
-			}
 			s := &dicomnet.Server{Handler: archive(known), Services: []dicomnet.Service{{AbstractSyntax: dicom.UIDVerification},
 				{AbstractSyntax: "1.2.840.10008.5.1.4.1.2.2.1"}, {AbstractSyntax: "1.2.840.10008.5.1.4.1.2.2.2"}, {AbstractSyntax: "1.2.840.10008.5.1.4.1.2.2.3"},
 				{AbstractSyntax: dicomnet.AnyStorage, TransferSyntaxes: dicomnet.UncompressedSyntaxes(), PeerSCP: true}},

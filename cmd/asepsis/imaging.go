@@ -165,7 +165,7 @@ func imagingInstances() *cobra.Command {
 			return r.print(c, "/imaging/instances", query, client.WriteInstances)
 		}}
 	r.flags(c)
-	for _, f := range [][3]string{{"study", "study", "study instance UID"}, {"sop_instance", "sop-instance", "SOP instance UID, under which it came or went"}, {"sha256", "sha256", "SHA-256 of the data set, as it came or went"}, {"device", "device", "device's ID"}, {"destination", "destination", "destination's name"},
+	for _, f := range [][3]string{{"study", "study", "study instance UID"}, {"series", "series", "series instance UID, under which it came"}, {"sop_instance", "sop-instance", "SOP instance UID, under which it came or went"}, {"sha256", "sha256", "SHA-256 of the data set, as it came or went"}, {"device", "device", "device's ID"}, {"destination", "destination", "destination's name"},
 		{"delivery", "delivery", "waiting, delivered, committed, dead or dropped"}, {"theatre", "theatre", "theatre's ID"}, {"from", "from", "received from this time on: RFC 3339, or -1h and the like"}, {"to", "to", "received before this time"},
 		{"before", "before", "with a lower number"}, {"limit", "limit", "at most so many (100)"}} {
 		q[f[0]] = c.Flags().String(f[1], "", f[2])

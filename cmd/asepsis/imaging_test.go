@@ -142,6 +142,7 @@ func (s *imagingSite) gateway(ctx context.Context, dir string, b *bus.Bus) error
 	s.run(func() error { return control.Serve(ctx, b, "gateway-or-3", g) })
 	s.e.Setenv("STUDY", passed.Study)
 	s.e.Setenv("SOP", passed.SOPInstance)
+	s.e.Setenv("SERIES", passed.Series)
 	s.e.Setenv("SUM", passed.DataSet)
 	s.e.Setenv("PASSED", fmt.Sprint(passed.Number))
 	s.e.Setenv("HELD", fmt.Sprint(held.Number))

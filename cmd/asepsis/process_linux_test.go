@@ -17,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +26,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/asepsis/asepsis/platform/porttest"
 )
 
 // program is a process of its own: asepsis, or a peer. It does not outlive the
@@ -110,13 +114,23 @@ func launch(t *testing.T, bin string, change func(*exec.Cmd), args ...string) *p
 	if change != nil {
 		change(p.cmd)
 	}
-	if err := p.cmd.Start(); err != nil {
+	started := make(chan error, 1)
+	go func() {
+		// PR_SET_PDEATHSIG(2const): the signal comes when the thread ends that started the program, not the process. A
+		// goroutine that ends while it is locked to its thread takes the thread with it, so this one is kept for as long as
+		// the program runs.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -124,6 +138,39 @@ func launch(t *testing.T, bin string, change func(*exec.Cmd), args ...string) *p
 		}
 	})
 	return p
+}
+
+func TestAProgramDoesNotEndWithTheThreadThatStartedIt(t *testing.T) {
+	p := launch(t, "sleep", nil, "600")
+	threads := func() int {
+		all, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	const many = 64 // more than wait for something to do
+	release := make(chan struct{})
+	var held sync.WaitGroup
+	for range many {
+		held.Add(1)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+			held.Done()
+			<-release
+		}()
+	}
+	held.Wait()
+	most := threads()
+	close(release)
+	eventually(t, "the threads have ended", func() bool { return threads() <= most-many/2 })
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	<-p.done
+	if s := p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(); s != syscall.SIGTERM {
+		t.Errorf("it was ended by %v", s)
+	}
 }
 
 func tail(s string, n int) string {
@@ -228,15 +275,14 @@ func eventuallyIn(t *testing.T, most time.Duration, what string, f func() bool) 
 	}
 }
 
-// freePort is a port of the loopback that nobody listened at a moment ago.
+// freePort is a port of the loopback on which nobody listens, and which nobody is given who asks for any.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // write makes a file that only this account reads.
