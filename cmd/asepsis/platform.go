@@ -28,6 +28,7 @@ import (
 	"github.com/asepsis/asepsis/core/theatre"
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/platform/bus"
+	"github.com/asepsis/asepsis/platform/durable"
 	"github.com/asepsis/asepsis/platform/lifecycle"
 	"github.com/asepsis/asepsis/platform/store"
 	"github.com/asepsis/asepsis/platform/store/open"
@@ -444,23 +445,8 @@ func localZone() string {
 // program could not start again.
 func makeSiteKey(file string) error {
 	b := make([]byte, pseudonym.KeySize)
-	_, _ = rand.Read(b)                                        // never fails, see crypto/rand
-	f, err := os.CreateTemp(filepath.Dir(file), ".site-key-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("site key: %w", err)
-	}
-	_, err = f.WriteString(hex.EncodeToString(b) + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Link(f.Name(), file) // unlike a rename it never replaces a key
-	}
-	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
-		return fmt.Errorf("site key: %w", err)
-	}
-	dir, err := os.Open(filepath.Dir(file))
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	if err != nil {
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	if err := durable.Create(file, []byte(hex.EncodeToString(b)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("site key: %w", err)
 	}
 	return nil

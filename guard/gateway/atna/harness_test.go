@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/prove/identity"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/prove/identity/trust"
@@ -43,9 +44,9 @@ type repository struct {
 // start listens, at the address of before where there was one.
 func (p *repository) start() {
 	p.t.Helper()
-	at := "127.0.0.1:0"
-	if p.addr != "" {
-		at = p.addr
+	at := p.addr
+	if at == "" { // one that nobody gets while it is stopped
+		at = "127.0.0.1:" + gatewaytest.FreePort(p.t)
 	}
 	ln, err := net.Listen("tcp", at)
 	if err != nil {

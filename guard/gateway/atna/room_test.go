@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/platform/config"
 	"github.com/asepsis/asepsis/prove/identity/identitytest"
 	"github.com/asepsis/asepsis/wire/atna"
@@ -207,12 +207,7 @@ func TestRsyslogReceives(t *testing.T) {
 	ca := writePEM(t, "ca.pem", pemOf(site.Root().Raw), pemOf(site.Issuing()[0].Raw))
 	_, own := site.Issue(t, "dicom-node", "gateway-or-3")
 	ownCert, ownKey := pairFiles(t, own)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	_ = ln.Close()
+	port := gatewaytest.FreePort(t)
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "rsyslog.conf")
 	out := filepath.Join(dir, "out.log")

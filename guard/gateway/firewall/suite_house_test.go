@@ -33,6 +33,7 @@ import (
 	"github.com/asepsis/asepsis/guard/gateway/binding"
 	"github.com/asepsis/asepsis/guard/gateway/control"
 	"github.com/asepsis/asepsis/guard/gateway/forward"
+	"github.com/asepsis/asepsis/guard/gateway/gatewaytest"
 	"github.com/asepsis/asepsis/guard/gateway/instance"
 	"github.com/asepsis/asepsis/guard/gateway/query"
 	"github.com/asepsis/asepsis/guard/gateway/service"
@@ -74,7 +75,7 @@ func newHouse(t testing.TB) *house {
 	cfg.Listeners = []gateway.Listener{{Kind: gateway.KindPlain, Listen: "127.0.0.1:0"}, {Kind: gateway.KindWeb, Listen: "127.0.0.1:0"}}
 	cfg.Timeouts.Close, cfg.Drain = time.Second, 2*time.Second
 	d := forward.DefaultDestination()
-	d.Name, d.Address, d.CalledAE, d.CallingAE = "xr", closedPort(t), "XR1", "ASEPSIS"
+	d.Name, d.Address, d.CalledAE, d.CallingAE = "xr", "127.0.0.1:"+gatewaytest.FreePort(t), "XR1", "ASEPSIS"
 	cfg.Forward.Destinations = []forward.Destination{d}
 	cfg.Forward.Routes = []forward.Route{{Name: "all", To: []string{"xr"}, Fail: forward.FailClosed}}
 	cfg.Query.Archives = []query.Archive{{Name: "ris", Address: h.ris, CalledAE: "RIS", Operations: []string{"mpps"}}}
@@ -96,17 +97,6 @@ func newHouse(t testing.TB) *house {
 	h.start()
 	t.Cleanup(func() { h.stop() })
 	return h
-}
-
-// closedPort is an address at which nobody listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // listenRIS serves procedure steps: an information system that takes everything.

@@ -36,7 +36,7 @@ export const listenerName: Record<ImagingListener['kind'], string> = { 'dicom-tl
 /** What becomes of images on a route when something that vouches for them fails. */
 export const failWords: Record<ImagingRoute['fail'], { name: string; means: string }> = {
   closed: { name: 'Closed', means: 'If the ledger or the firewall fails, nothing passes. Senders are told so and keep their images.' },
-  'open-and-alarm': { name: 'Open, with an alarm', means: 'If the ledger or the firewall fails, images pass all the same, and people are told. What was missed is recorded later.' },
+  'open-and-alarm': { name: 'Open, with an alarm', means: 'If the ledger or the firewall fails, images pass all the same, and people are told. What was missed is recorded later. Images that a device asks for pass only where it is the ledger that fails.' },
 }
 export const routeState: Record<ImagingRoute['state'], { word: string; icon: IconName; tone: Tone }> = {
   ok: { word: 'Works', icon: 'check', tone: 'ok' }, open: { word: 'Lets pass although something failed', icon: 'unlock', tone: 'high' }, closed: { word: 'Lets nothing pass', icon: 'lock', tone: 'critical' },
