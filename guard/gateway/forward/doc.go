@@ -31,7 +31,8 @@
 // A destination that cannot be reached, or says that it is out of resources, rests, longer each time, with
 // jitter; its instances wait and lose no attempt. What a destination refuses for good is given up at
 // once; what failed otherwise is tried again, and given up after Attempts or Age. That an association broke is
-// counted against an instance only where the destination took others meanwhile. What was given up
+// counted against an instance only where the destination took others meanwhile; until it has, that instance is
+// tried after all others, urgent or not. What was given up
 // keeps its bytes, is a matter for a person, and is tried again when the destination is told to retry.
 //
 // Age is the time that the gateway ran: a clock that is set, or a gateway that was off, gives nothing up that was not
