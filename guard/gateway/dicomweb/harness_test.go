@@ -222,6 +222,8 @@ func open(t testing.TB, change func(*Config, *Deps)) *gate {
 		}
 	})
 	t.Cleanup(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		for _, n := range g.notes {
 			if t.Failed() && n.Problem != "" {
 				t.Logf("noted: %s %s: %d %s: %s (%v)", n.Service, n.Level, n.Status, n.Problem, n.What, n.Cause)
