@@ -262,11 +262,18 @@ func (d *destination) work(ctx context.Context, i int) {
 
 // linger is how long an association is kept without work.
 func (d *destination) linger() time.Duration {
-	if d.party.at.isFull(d.f.now()) {
+	switch at, now := d.party.at, d.f.now(); {
+	case at.awaited(now):
 		return 0
+	case at.isFull(now):
+		return min(d.cfg.Linger, shortLinger)
 	}
 	return d.cfg.Linger
 }
+
+// shortLinger is how long an association without work is kept with a system that has no other: instances that come one
+// after the other go over one, and who else wants it does not wait for long.
+const shortLinger = 500 * time.Millisecond
 
 // back returns an item that was not sent, without prejudice.
 func (d *destination) back(it *item) {

@@ -186,6 +186,13 @@ func (s *system) isFull(now time.Time) bool {
 	return s.bounded(now)
 }
 
+// awaited reports whether somebody waits for an association that a system does not have.
+func (s *system) awaited(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bounded(now) && s.open >= s.most && s.head(now) != nil
+}
+
 // refused notes that a system did not let a party have an association that it entered for, where err says so
 // or, with works, where the party has another that works. It reports whether the gateway has others there: then the
 // system is not down. Those without work are given back. Of a system that answers nobody nothing is known.
