@@ -60,8 +60,8 @@ type transaction struct {
 	done  chan struct{} // closed when it was reported, or is given up
 }
 
-func (c *commits) init() {
-	c.stay = commitStay
+func (c *commits) init(stay time.Duration) {
+	c.stay = stay
 	c.waiting, c.since, c.open, c.asked = map[uint64]time.Time{}, map[uint64]time.Time{}, map[string]*transaction{}, map[uint64]string{}
 }
 

@@ -59,7 +59,7 @@ func (f *Forwarder) destination(c Destination) (*destination, error) {
 		at = f.system(c.Address)
 	}
 	d.party, d.asks = at.party(d.signal), at.party(nil)
-	d.commit.init()
+	d.commit.init(f.d.stay)
 	if c.Deid != "" {
 		if f.d.Deid == nil {
 			return nil, errNoProfiles

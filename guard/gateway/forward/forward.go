@@ -50,7 +50,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
-	turn, drain time.Duration // other than the constants, for tests
+	turn, drain, stay time.Duration // other than the constants, for tests
 }
 
 // Forwarder is the room.
@@ -99,7 +99,7 @@ func New(cfg Config, d Deps) (*Forwarder, error) {
 	if d.Name == "" {
 		d.Name = "gateway"
 	}
-	d.turn, d.drain = cmp.Or(d.turn, turn), cmp.Or(d.drain, drain)
+	d.turn, d.drain, d.stay = cmp.Or(d.turn, turn), cmp.Or(d.drain, drain), cmp.Or(d.stay, commitStay)
 	if d.Software == "" {
 		d.Software = "asepsis/gateway"
 	}

@@ -234,6 +234,7 @@ func TestARecordThatCannotBeReadHoldsUpNeitherCommitmentNorTheLedger(t *testing.
 	})
 	d := quick("pacs", peer.port)
 	d.Commitment, d.CommitWithin = true, 10*time.Millisecond
+	b.deps.stay = 100 * time.Millisecond // no report comes
 	b.book.broken(errAway)
 	b.cfg.Routes = []Route{{Name: "all", To: []string{"pacs"}, Fail: FailOpen}}
 	b.start(d)
